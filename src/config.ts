@@ -1,0 +1,257 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { type Static, Type } from '@sinclair/typebox'
+import envSchema from 'env-schema'
+import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min'
+import { OperatorError } from './errors.js'
+
+/** One entry per environment variable: its rule, its default, and the words for the operator who breaks it. */
+const Environment = Type.Object({
+  NODE_ENV: Type.Optional(Type.String({ expected: 'a name such as production or development' })),
+  HOST: Type.String({ default: '127.0.0.1', expected: 'an address to listen on' }),
+  PORT: Type.Integer({
+    default: 3000,
+    minimum: 0,
+    maximum: 65535,
+    expected: 'a whole number from 0 to 65535',
+  }),
+  DATA_DIR: Type.String({ default: '.data', expected: 'a directory' }),
+  DATABASE_URL: Type.Optional(
+    Type.String({ format: 'postgres-url', expected: 'postgres://user:password@host:5432/database' }),
+  ),
+  REDIS_URL: Type.Optional(
+    Type.String({ format: 'redis-url', expected: 'redis://host:6379 or rediss://host:6379' }),
+  ),
+  JWT_SECRET: Type.Optional(
+    Type.String({
+      format: 'signing-secret',
+      expected:
+        'at least 32 random bytes that nobody else knows, such as the output of: openssl rand -base64 48',
+    }),
+  ),
+  JWT_ISSUER: Type.String({ default: 'auth-service', expected: 'the value of the iss claim' }),
+  JWT_AUDIENCE: Type.Optional(Type.String({ expected: 'the value of the aud claim' })),
+  TOKEN_TTL_SECONDS: Type.Integer({
+    default: 86_400,
+    minimum: 1,
+    maximum: 31_536_000,
+    expected: 'a whole number from 1 to 31536000',
+  }),
+  BCRYPT_COST: Type.Integer({
+    default: 12,
+    minimum: 10,
+    maximum: 15,
+    expected: 'a whole number from 10 to 15',
+  }),
+  SESSION_RECOVERY: Type.Union([Type.Literal('off'), Type.Literal('database')], {
+    default: 'off',
+    expected: 'off or database',
+  }),
+  LOGIN_MAX_FAILURES: Type.Integer({
+    default: 10,
+    minimum: 1,
+    maximum: 100,
+    expected: 'a whole number from 1 to 100',
+  }),
+  LOGIN_WINDOW_SECONDS: Type.Integer({
+    default: 900,
+    minimum: 1,
+    maximum: 86_400,
+    expected: 'a whole number from 1 to 86400',
+  }),
+  DEFAULT_REGION: Type.String({
+    default: 'CN',
+    format: 'region',
+    expected: 'a two-letter country code (ISO 3166) such as CN or DE',
+  }),
+  USER_ACTION_LOG: Type.String({
+    default: 'logs/user_action.log',
+    expected: 'a file, or - for standard output',
+  }),
+  TRUST_PROXY: Type.Optional(
+    Type.String({ format: 'addresses', expected: 'comma-separated addresses or CIDR ranges of the proxies' }),
+  ),
+  LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info', expected: 'fatal, error, warn, info, debug, trace or silent' },
+  ),
+  DOCS: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on', expected: 'on or off' }),
+  SHUTDOWN_SECONDS: Type.Integer({
+    default: 10,
+    minimum: 1,
+    maximum: 300,
+    expected: 'a whole number from 1 to 300',
+  }),
+})
+
+/** Names of the settings, for the test that compares them with the README's table. */
+export const SETTINGS = Object.keys(Environment.properties)
+
+/** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
+export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET'] as const
+
+/** Where the data lives: in this process and one directory, or in servers. */
+export type StoreConfig =
+  | { kind: 'embedded'; dataDir: string }
+  | { kind: 'servers'; databaseUrl: string; redisUrl: string }
+
+export interface Config {
+  readonly production: boolean
+  readonly host: string
+  readonly port: number
+  readonly stores: Readonly<StoreConfig>
+  /** Absent in embedded mode when none is set: then one is generated and kept in the data directory. */
+  readonly jwtSecret: string | undefined
+  readonly issuer: string
+  readonly audience: string | undefined
+  readonly tokenTtlSeconds: number
+  readonly bcryptCost: number
+  readonly sessionRecovery: 'off' | 'database'
+  readonly loginMaxFailures: number
+  readonly loginWindowSeconds: number
+  readonly defaultRegion: CountryCode
+  readonly actionLog: string
+  readonly trustProxy: string | false
+  readonly logLevel: string
+  readonly docs: boolean
+  readonly shutdownSeconds: number
+}
+
+/**
+ * Reads the settings from an environment. A setting that is empty counts as not set.
+ *
+ * @param signs whether tokens will be signed: a command that only administers needs no key.
+ * @throws OperatorError whose message names every problem at once, and no value: values may be secrets.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}): Config {
+  const problems: string[] = []
+  const given = withoutEmpty(environment)
+  readSecretFiles(given, problems)
+  const env = parse(given, problems)
+
+  const production = given.NODE_ENV === 'production'
+  const embedded = !given.DATABASE_URL && !given.REDIS_URL
+  if (production || !embedded) {
+    const because = production ? 'NODE_ENV is production' : 'set both stores, or neither for embedded mode'
+    if (!given.DATABASE_URL) problems.push(`DATABASE_URL: is missing (${because})`)
+    if (!given.REDIS_URL) problems.push(`REDIS_URL: is missing (${because})`)
+    if (signs && !given.JWT_SECRET) {
+      problems.push(
+        `JWT_SECRET: is missing (a key is generated only in embedded mode); make one with: openssl rand -base64 48`,
+      )
+    }
+  }
+  if (problems.length > 0 || !env) throw new OperatorError(`cannot start: ${unique(problems).join('; ')}`)
+
+  return Object.freeze({
+    production,
+    host: env.HOST,
+    port: env.PORT,
+    stores: Object.freeze(
+      env.DATABASE_URL && env.REDIS_URL
+        ? { kind: 'servers' as const, databaseUrl: env.DATABASE_URL, redisUrl: env.REDIS_URL }
+        : { kind: 'embedded' as const, dataDir: resolve(env.DATA_DIR) },
+    ),
+    jwtSecret: env.JWT_SECRET,
+    issuer: env.JWT_ISSUER,
+    audience: env.JWT_AUDIENCE,
+    tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
+    bcryptCost: env.BCRYPT_COST,
+    sessionRecovery: env.SESSION_RECOVERY,
+    loginMaxFailures: env.LOGIN_MAX_FAILURES,
+    loginWindowSeconds: env.LOGIN_WINDOW_SECONDS,
+    defaultRegion: env.DEFAULT_REGION as CountryCode,
+    actionLog: env.USER_ACTION_LOG,
+    trustProxy: env.TRUST_PROXY ?? false,
+    logLevel: String(env.LOG_LEVEL),
+    docs: env.DOCS === 'on',
+    shutdownSeconds: env.SHUTDOWN_SECONDS,
+  })
+}
+
+function withoutEmpty(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1])),
+  )
+}
+
+function readSecretFiles(given: Record<string, string>, problems: string[]): void {
+  for (const name of FILE_SETTINGS) {
+    const path = given[`${name}_FILE`]
+    if (!path) continue
+    if (given[name]) problems.push(`${name}: is set twice, by ${name} and by ${name}_FILE`)
+    try {
+      given[name] = readFileSync(path, 'utf8').trim()
+    } catch (error) {
+      problems.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+}
+
+function parse(given: Record<string, string>, problems: string[]): Static<typeof Environment> | undefined {
+  try {
+    return envSchema<Static<typeof Environment>>({
+      schema: Environment,
+      data: given,
+      env: false,
+      ajv: {
+        customOptions: (ajv) => {
+          ajv.addVocabulary(['expected'])
+          for (const [name, check] of Object.entries(FORMATS)) ajv.addFormat(name, check)
+          return ajv
+        },
+      },
+    })
+  } catch (error) {
+    for (const { instancePath } of (error as { errors: { instancePath: string }[] }).errors) {
+      const name = instancePath.slice(1) as keyof typeof Environment.properties
+      problems.push(`${name}: expected ${Environment.properties[name].expected}`)
+    }
+    return undefined
+  }
+}
+
+const FORMATS: Record<string, (value: string) => boolean> = {
+  'postgres-url': (value) => hasProtocol(value, ['postgres:', 'postgresql:']),
+  'redis-url': (value) => hasProtocol(value, ['redis:', 'rediss:']),
+  'signing-secret': isStrongSecret,
+  region: isSupportedCountry,
+  addresses: (value) => value.split(',').every((part) => isAddressRange(part.trim())),
+}
+
+function isAddressRange(range: string): boolean {
+  const [address = '', bits, ...more] = range.split('/')
+  const version = isIP(address)
+  if (version === 0 || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}
+
+function hasProtocol(value: string, protocols: string[]): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  return url !== undefined && protocols.includes(url.protocol) && url.hostname !== ''
+}
+
+/** Pieces of the secrets that documentation and tutorials print. A random secret holds none of them. */
+const WELL_KNOWN =
+  /secret|passw|change[-_ ]?me|example|qwerty|default|placeholder|your[-_ ]|12345678|abcdefgh|insecure|letmein|sample|testing|development|production/i
+
+/**
+ * Whether an HS256 key resists guessing: at least 32 bytes (RFC 7518 §3.2), none of the well-known texts, and
+ * at least 100 bits if each character were drawn by its share in the text. 32 random bytes have about 215
+ * bits of that in base64 and 250 in hexadecimal; a repeated word or a keyboard run has far less.
+ */
+export function isStrongSecret(secret: string): boolean {
+  if (Buffer.byteLength(secret) < 32 || WELL_KNOWN.test(secret)) return false
+  if (/^(.{1,16})\1+.{0,15}$/s.test(secret)) return false
+  const counts = new Map<string, number>()
+  for (const character of secret) counts.set(character, (counts.get(character) ?? 0) + 1)
+  const length = [...secret].length
+  let bits = 0
+  for (const count of counts.values()) bits -= count * Math.log2(count / length)
+  return bits >= 100
+}
+
+function unique(problems: string[]): string[] {
+  return [...new Set(problems)]
+}

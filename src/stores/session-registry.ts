@@ -1,0 +1,107 @@
+import type { Redis, Result } from 'ioredis'
+import { createStoreCall, type StoreLog } from './store-call.js'
+
+/** The newest event that the registry knows of a user: a login, or an ending (a tombstone, without session). */
+export interface RegistryEntry {
+  stamp: number
+  sessionId: string | null
+}
+
+/**
+ * What a join came to: `held`: the registry now holds this entry; `newer`: it holds a later one, which stays;
+ * `collision`: it holds another live session with the same stamp, and this one needs a higher stamp.
+ */
+export type Joined = 'held' | 'newer' | 'collision'
+
+/**
+ * The second witness of who is logged in, beside the authority in PostgreSQL. Per user it is a max-register:
+ * the only write is `join`, the larger stamp wins, and at equal stamps a tombstone beats a session. join is
+ * commutative, associative and idempotent, so writes may be late, repeated or reordered without harm.
+ *
+ * Every method throws Unavailable when the registry does not answer in time.
+ */
+export interface SessionRegistry {
+  /** The entry of a user, or undefined where there is none that this protocol wrote. */
+  read(userId: number): Promise<RegistryEntry | undefined>
+  /** Joins an entry; it may be forgotten at `expiresAt` (milliseconds since the epoch) plus {@link KEPT_AFTER_EXPIRY_MS}. */
+  join(userId: number, entry: RegistryEntry, expiresAt: number, limitMs?: number): Promise<Joined>
+  ping(): Promise<void>
+}
+
+/** An entry outlives its token by this, so that clocks which differ a little never revive a dead session. */
+export const KEPT_AFTER_EXPIRY_MS = 5 * 60_000
+
+/**
+ * Stamps are compared as decimal text, by length and then letter by letter: Lua's numbers are doubles. A value of
+ * another form (an older system's raw token) counts as stamp 0. An equal entry is written again rather than
+ * skipped: a join that succeeds has also proved that Redis takes writes. DEL is never used: it would forget
+ * the stamp that keeps late writes out.
+ */
+const JOIN = `
+local held = redis.call('GET', KEYS[1])
+local heldStamp, heldSession
+if held then heldStamp, heldSession = string.match(held, '^(%d+)%.([%w_-]*)$') end
+if heldStamp then
+  local stamp, session = ARGV[1], ARGV[2]
+  if #heldStamp > #stamp or (#heldStamp == #stamp and heldStamp > stamp) then return 0 end
+  if heldStamp == stamp and heldSession ~= session then
+    if heldSession == '' then return 0 end
+    if session ~= '' then return -1 end
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1] .. '.' .. ARGV[2])
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+return 1
+`
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    joinSession(key: string, stamp: string, sessionId: string, expiresAt: string): Result<number, Context>
+  }
+}
+
+/** The registry in Redis: `jwt_token:<user id>` holds `<stamp>.<session id>`, a tombstone `<stamp>.`. */
+export function createRedisSessionRegistry({ redis, log }: { redis: Redis; log: StoreLog }): SessionRegistry {
+  // EVALSHA, and EVAL where Redis has forgotten the script.
+  redis.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
+  const call = createRedisCall(log)
+
+  return { read, join, ping }
+
+  async function read(userId: number): Promise<RegistryEntry | undefined> {
+    return parse(await call(() => redis.get(keyOf(userId))))
+  }
+
+  async function join(
+    userId: number,
+    entry: RegistryEntry,
+    expiresAt: number,
+    limitMs?: number,
+  ): Promise<Joined> {
+    const until = String(Math.ceil(expiresAt) + KEPT_AFTER_EXPIRY_MS)
+    const answer = await call(
+      () => redis.joinSession(keyOf(userId), String(entry.stamp), entry.sessionId ?? '', until),
+      limitMs,
+    )
+    return answer === 1 ? 'held' : answer === 0 ? 'newer' : 'collision'
+  }
+
+  async function ping(): Promise<void> {
+    await call(() => redis.ping())
+  }
+}
+
+/** Any error of the client means that Redis is away, read-only, full or loading; a programming error does not. */
+export function createRedisCall(log: StoreLog) {
+  const meansAway = (error: Error) => !(error instanceof TypeError || error instanceof ReferenceError)
+  return createStoreCall({ store: 'redis', log, meansAway })
+}
+
+function keyOf(userId: number): string {
+  return `jwt_token:${userId}`
+}
+
+function parse(value: string | null): RegistryEntry | undefined {
+  const match = value === null ? null : /^(\d+)\.([\w-]*)$/.exec(value)
+  return match ? { stamp: Number(match[1]), sessionId: match[2] || null } : undefined
+}

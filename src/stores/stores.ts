@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { StoreConfig } from '../config.js'
+import { OperatorError } from '../errors.js'
+import { type Accounts, createAccounts } from './accounts.js'
+import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
+import { createMemorySessionRegistry } from './memory-session-registry.js'
+import { describe, migrate, reachPostgres, requireCurrentSchema } from './postgres.js'
+import { closeRedis, createRedis, reachRedis, requireNoEviction } from './redis.js'
+import { createRedisSessionRegistry, type SessionRegistry } from './session-registry.js'
+import type { StoreLog } from './store-call.js'
+
+/** How long the start waits for a store that does not answer yet, in milliseconds. */
+const START_LIMIT_MS = 60_000
+
+/** Errors that waiting does not cure: wrong credentials, no such database. */
+const HOPELESS = /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)/
+
+export interface Stores {
+  accounts: Accounts
+  registry: SessionRegistry
+  /** Undefined in embedded mode. */
+  redis: Redis | undefined
+  /** The key that embedded mode made for itself, to be used where no other is set. */
+  generatedSecret: string | undefined
+  close(): Promise<void>
+}
+
+/**
+ * Opens both stores and waits until they answer.
+ *
+ * @param beside whether an embedded database may be shared with the process that has it open: for commands.
+ * @throws OperatorError with one line that says what is wrong.
+ */
+export function openStores(config: StoreConfig, log: StoreLog, { beside = false } = {}): Promise<Stores> {
+  return config.kind === 'embedded' ? openHere(config, log, beside) : openServers(config, log)
+}
+
+/** Brings the schema of these stores up to date. */
+export async function migrateStores(config: StoreConfig, log: StoreLog): Promise<void> {
+  if (config.kind === 'embedded') {
+    // Opening migrates.
+    const stores = await openStores(config, log)
+    await stores.close()
+    return
+  }
+  const address = { url: config.databaseUrl }
+  await waitFor('PostgreSQL', () => reachPostgres(address), log)
+  await migrate(address)
+}
+
+async function openServers(config: StoreConfig & { kind: 'servers' }, log: StoreLog): Promise<Stores> {
+  const address = { url: config.databaseUrl }
+  const redis = createRedis(config.redisUrl)
+  try {
+    await Promise.all([
+      waitFor('PostgreSQL', () => reachPostgres(address), log),
+      waitFor('Redis', () => reachRedis(redis), log),
+    ])
+    await requireNoEviction(redis, log)
+    await requireCurrentSchema(address)
+  } catch (error) {
+    redis.disconnect()
+    throw error
+  }
+
+  const accounts = createAccounts({ address, log })
+  return {
+    accounts,
+    registry: createRedisSessionRegistry({ redis, log }),
+    redis,
+    generatedSecret: undefined,
+    close: async () => {
+      await Promise.all([accounts.close(), closeRedis(redis)])
+    },
+  }
+}
+
+async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside: boolean): Promise<Stores> {
+  const embedded = (beside && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
+  await migrate(embedded.address)
+  const accounts = createAccounts({ address: embedded.address, log })
+  const registry = createMemorySessionRegistry()
+  await restore(registry, accounts)
+  return {
+    accounts,
+    registry,
+    redis: undefined,
+    generatedSecret: await embeddedSecret(dataDir),
+    close: async () => {
+      await accounts.close()
+      await embedded.close()
+    },
+  }
+}
+
+/** Memory forgets at every start: join what the authority holds, so that sessions outlive a restart. */
+async function restore(registry: SessionRegistry, accounts: Accounts): Promise<void> {
+  for (const { userId, stamp, sessionId, expiresAt } of await accounts.liveSessions()) {
+    await registry.join(userId, { stamp: stamp ?? 0, sessionId }, expiresAt ?? 0)
+  }
+}
+
+/** Tries until it succeeds, saying once a second what it waits for. @throws OperatorError after a minute */
+async function waitFor(store: string, reach: () => Promise<void>, log: StoreLog): Promise<void> {
+  const started = performance.now()
+  for (;;) {
+    const attempt = performance.now()
+    try {
+      return await reach()
+    } catch (error) {
+      const reason = describe(error as Error)
+      if (HOPELESS.test(reason)) throw new OperatorError(`${store} refuses the connection: ${reason}`)
+      if (performance.now() - started > START_LIMIT_MS) {
+        throw new OperatorError(`${store} cannot be reached after ${START_LIMIT_MS / 1000} s: ${reason}`)
+      }
+      log.warn(`waiting for ${store}: ${reason}`)
+      await sleep(1000 - Math.min(1000, performance.now() - attempt))
+    }
+  }
+}

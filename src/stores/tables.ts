@@ -1,0 +1,25 @@
+import { sql } from 'drizzle-orm'
+import { bigint, check, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
+
+/**
+ * One row per user, and the authority on which session of that user counts: `last_login_stamp` orders the
+ * user's logins and endings in milliseconds, `session_id` is null when nobody is logged in.
+ */
+export const userLogin = pgTable(
+  'user_login',
+  {
+    // mode 'number': the driver would otherwise hand out strings, and '2' === 2 is false.
+    userId: bigint('user_id', { mode: 'number' }).primaryKey().generatedByDefaultAsIdentity(),
+    mobile: text('mobile').notNull().unique(),
+    password: text('password').notNull(),
+    status: text('status', { enum: ['active', 'disabled'] })
+      .notNull()
+      .default('active'),
+    lastLoginStamp: bigint('last_login_stamp', { mode: 'number' }),
+    lastLogin: timestamp('last_login', { withTimezone: true, mode: 'string' }),
+    sessionId: text('session_id'),
+    sessionExpiresAt: timestamp('session_expires_at', { withTimezone: true, mode: 'string' }),
+    createdAt: timestamp('created_at', { withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+  },
+  (table) => [check('user_login_status', sql`${table.status} in ('active', 'disabled')`)],
+)
