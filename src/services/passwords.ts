@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { Refusal, Unavailable } from '../errors.js'
+import type { PasswordJob, PasswordResult } from './password-worker.js'
+
+/** bcrypt reads 72 bytes and no further, and bcryptjs stops at a NUL (ASVS 6.2.8: no truncation). */
+export const MAX_PASSWORD_BYTES = 72
+
+/** The least length of a new password where nothing else protects the account (NIST SP 800-63B-4 §3.1.1.2). */
+export const MIN_NEW_PASSWORD_LENGTH = 15
+
+/** Work that may wait for a thread, in milliseconds of hashing. More would only make every answer late. */
+const MAX_QUEUE_MS = 1000
+
+/** Highest cost of a stored hash that is computed at all: beyond it one login would hold a thread for many seconds. */
+const MAX_STORED_COST = 15
+
+const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
+
+export type Passwords = ReturnType<typeof createPasswords>
+
+/** Hashes and compares passwords in worker threads, so that the event loop goes on answering. */
+export function createPasswords({ cost }: { cost: number }) {
+  const threads = Math.max(1, availableParallelism() - 1)
+  const pool = new Piscina<PasswordJob, PasswordResult>({
+    // The worker is TypeScript where this file is, and JavaScript after the build.
+    filename: fileURLToPath(new URL(`./password-worker${extname(import.meta.url)}`, import.meta.url)),
+    minThreads: threads,
+    maxThreads: threads,
+    recordTiming: false,
+  })
+  const decoys = Array.from({ length: cost + 1 }, (_, index) => decoyHash(index))
+  // Until the first job is measured: what bcryptjs took on a 2020s server core, 85 ms at cost 10.
+  let msPerHash = 85 * 2 ** (cost - 10)
+
+  return { matches, hash, isOutdated, close }
+
+  /**
+   * Whether the password belongs to the hash. Takes the time of one comparison at the configured cost when
+   * it does not, whatever the reason: no such user, an unreadable hash, a hash of lower cost.
+   *
+   * @throws Unavailable at once when a second of work or more is waiting already.
+   */
+  async function matches(password: string, storedHash: string | undefined): Promise<boolean> {
+    const { matches } = await work({ compare: { password, hashes: hashesToCompare(storedHash) } })
+    // No password leads to a decoy, but a match with one must never count either.
+    return matches && storedHash !== undefined && isReadable(storedHash)
+  }
+
+  /** The bcrypt hash of a new password. @throws Unavailable */
+  async function hash(password: string): Promise<string> {
+    return (await work({ hash: { password, cost } })).hash
+  }
+
+  /** Whether a stored hash is cheaper than the setting asks for, and to be replaced at the next login. */
+  function isOutdated(storedHash: string): boolean {
+    return costOf(storedHash) < cost
+  }
+
+  async function close(): Promise<void> {
+    await pool.destroy()
+  }
+
+  async function work(job: PasswordJob): Promise<PasswordResult> {
+    if (pool.queueSize * msPerHash >= MAX_QUEUE_MS * threads) throw new Unavailable('hashing queue is full')
+    try {
+      const result = await pool.run(job)
+      msPerHash += (result.ms - msPerHash) / 8
+      return result
+    } catch (error) {
+      throw new Unavailable(`hashing failed: ${(error as Error).message}`)
+    }
+  }
+
+  /** Costs add up: comparing at c, then with decoys of c, c+1, … up to one below the setting, takes 2^setting in all. */
+  function hashesToCompare(storedHash: string | undefined): string[] {
+    if (storedHash === undefined || !isReadable(storedHash)) return decoys.slice(cost)
+    return [storedHash, ...decoys.slice(costOf(storedHash), cost)]
+  }
+}
+
+/**
+ * Refuses a password that bcrypt would not read in full. JSON Schema's maxLength counts characters, not bytes,
+ * so it cannot do this.
+ *
+ * @throws Refusal `invalid_request`, naming the field.
+ */
+export function requireHashable(password: string, field: string): void {
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new Refusal('invalid_request', { msg: `${field} is longer than ${MAX_PASSWORD_BYTES} bytes` })
+  }
+  if (password.includes('\0')) throw new Refusal('invalid_request', { msg: `${field} holds a NUL character` })
+}
+
+/** The rules for a password that is being set. @throws Refusal `invalid_request` */
+export function requireStrong(password: string, field: string): void {
+  requireHashable(password, field)
+  if ([...password].length < MIN_NEW_PASSWORD_LENGTH) {
+    throw new Refusal('invalid_request', {
+      msg: `${field} is shorter than ${MIN_NEW_PASSWORD_LENGTH} characters; a short sentence is long enough`,
+    })
+  }
+}
+
+/** A hash of nothing: bcrypt does all its work on it, and no password leads to it. */
+function decoyHash(cost: number): string {
+  const random = randomBytes(48).toString('base64').replace(/[+=]/g, '.')
+  return `$2b$${String(cost).padStart(2, '0')}$${random.slice(0, 53)}`
+}
+
+function isReadable(hash: string): boolean {
+  const cost = costOf(hash)
+  return cost >= 4 && cost <= MAX_STORED_COST
+}
+
+function costOf(hash: string): number {
+  return Number(BCRYPT_HASH.exec(hash)?.[1] ?? Number.NaN)
+}

@@ -1,0 +1,325 @@
+import { randomBytes } from 'node:crypto'
+import { Refusal, Unavailable } from '../errors.js'
+import type { Account, Accounts, ClockReading, HeldSession, SessionReading } from '../stores/accounts.js'
+import type { RegistryEntry, SessionRegistry } from '../stores/session-registry.js'
+import { STORE_LIMIT_MS } from '../stores/store-call.js'
+import type { Passwords } from './passwords.js'
+import { type Claims, hasExpired, type Tokens } from './tokens.js'
+
+/** How long a write may wait to be committed, in milliseconds from when it is sent. */
+const COMMIT_LIMIT_MS = 300
+
+/** Waited beyond a commit's deadline before a caller is told 503, so that nothing commits after that answer. */
+const COMMIT_MARGIN_MS = 40
+
+/** Bounds of a whole operation in milliseconds, a little inside what callers are promised: 2 s and 500 ms. */
+const LOGIN_BUDGET_MS = 1900
+const LOGOUT_BUDGET_MS = 460
+
+/** Logins of the same user that may overtake this one before it gives up. */
+const MAX_COMMIT_ATTEMPTS = 5
+
+/** The id of no user: its registry entry is written where there is no account whose entry could be. */
+const NOBODY = 0
+
+/** The session that a request was made with. `expiresAt` in seconds since the epoch, `loginTime` in milliseconds. */
+export interface Session {
+  userId: number
+  sessionId: string
+  loginTime: number
+  expiresAt: number
+  claims: Claims
+}
+
+/** What a login gave. `expiresIn` in seconds. */
+export interface Grant {
+  token: string
+  userId: number
+  sessionId: string
+  expiresIn: number
+  /** The live session that this login ended, or null. */
+  supersededSessionId: string | null
+}
+
+interface Needs {
+  accounts: Pick<
+    Accounts,
+    'findByMobile' | 'findById' | 'findSession' | 'beginSession' | 'endSession' | 'changePassword'
+  >
+  registry: SessionRegistry
+  tokens: Tokens
+  passwords: Pick<Passwords, 'matches' | 'hash' | 'isOutdated'>
+  ttlSeconds: number
+  recovery: 'off' | 'database'
+}
+
+export type Sessions = ReturnType<typeof createSessions>
+
+/**
+ * The session protocol: one live session per user over two stores. D is the authority, the row in PostgreSQL;
+ * R is the registry in Redis, a max-register. A change is committed in D with a compare-and-set, then joined
+ * into R, and is acknowledged only when both have it.
+ */
+export function createSessions({ accounts, registry, tokens, passwords, ttlSeconds, recovery }: Needs) {
+  return { begin, identify, inspect, end, changePassword }
+
+  /**
+   * Logs a user in and ends the earlier session.
+   *
+   * @throws Refusal `invalid_credentials`, with the real reason for the log only.
+   * @throws Unavailable when a store or the hashing queue did not do its part; then no token is known to anyone.
+   */
+  async function begin({ mobile, password }: { mobile: string; password: string }): Promise<Grant> {
+    const budget = startBudget(LOGIN_BUDGET_MS)
+    let account = await accounts.findByMobile(mobile)
+
+    let verifiedHash = account?.passwordHash
+    const [passwordMatches] = await Promise.all([
+      budget.within(passwords.matches(password, verifiedHash)),
+      proveWritable(account),
+    ])
+    if (!account) throw invalidCredentials('unknown mobile')
+    if (!passwordMatches) throw invalidCredentials('wrong password')
+    requireActive(account)
+    let passwordHash = await upgraded(account.passwordHash, password, budget)
+
+    for (let attempt = 1; attempt <= MAX_COMMIT_ATTEMPTS; attempt++) {
+      if (account.passwordHash !== verifiedHash) {
+        // The password was changed meanwhile, or only rehashed by a login beside this one: ask the new hash.
+        verifiedHash = passwordHash = account.passwordHash
+        if (!(await budget.within(passwords.matches(password, verifiedHash)))) {
+          throw invalidCredentials('password changed')
+        }
+      }
+
+      const { userId, sessionId: earlier, expiresAt: earlierExpiry } = account
+      const sessionId = newSessionId()
+      const limitMs = budget.commitLimit()
+      const begun = await accounts.beginSession(
+        {
+          userId,
+          seenStamp: account.stamp,
+          verifiedHash: account.passwordHash,
+          passwordHash,
+          sessionId,
+          ttlSeconds,
+          deadline: deadlineIn(limitMs, account.clock),
+        },
+        limitMs + COMMIT_MARGIN_MS,
+      )
+
+      if (begun) {
+        const { stamp, issuedAt, expiresAt } = begun
+        const joined = await registry.join(userId, { stamp, sessionId }, expiresAt, budget.limit())
+        if (joined !== 'collision') {
+          return {
+            token: tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: ttlSeconds }),
+            userId,
+            sessionId,
+            expiresIn: ttlSeconds,
+            supersededSessionId: (earlierExpiry ?? 0) > account.clock.database ? earlier : null,
+          }
+        }
+      }
+
+      // Nothing was committed, or the stamp collided with one that R knows and D had lost: look again.
+      const found: Account | undefined = await accounts.findById(userId, budget.limit())
+      if (!found) throw invalidCredentials('user deleted')
+      requireActive(found)
+      account = found
+    }
+    throw new Unavailable('other logins of this user were faster')
+  }
+
+  /**
+   * Who holds this token now: the only way in which a token is ever accepted. identify, verify and the
+   * preHandler all ask here, so they can never disagree.
+   *
+   * @throws Refusal a 401 that says why; `token_invalid` and `token_expired` without asking a store.
+   * @throws Unavailable when either store did not answer.
+   */
+  async function identify(token: string): Promise<Session> {
+    const session = inspect(token)
+    const [held, entry] = await Promise.all([
+      accounts.findSession(session.userId),
+      registry.read(session.userId),
+    ])
+
+    if (!held || held.status !== 'active') throw new Refusal('user_disabled')
+    if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {
+      throw new Refusal(held.sessionId === null ? 'session_ended' : 'session_superseded')
+    }
+    if (entry?.stamp === session.loginTime && entry.sessionId === session.sessionId) return session
+    if (entry && entry.stamp >= session.loginTime) {
+      // R remembers something later than D does: D has lost it, and what was ended stays ended.
+      throw new Refusal(entry.sessionId === null ? 'session_ended' : 'session_superseded')
+    }
+    // R has lost this session.
+    if (recovery === 'off') throw new Refusal('session_ended')
+    repair(held)
+    return session
+  }
+
+  /** What the token alone says, whoever may be logged in. Touches no store. @throws Refusal */
+  function inspect(token: string): Session {
+    const claims = tokens.read(token)
+    if (hasExpired(claims)) throw new Refusal('token_expired')
+    return asSession(claims)
+  }
+
+  /**
+   * Ends the token's session, and never another one. Ending it again changes nothing and succeeds; an expired
+   * token may do it too.
+   *
+   * @throws Refusal `token_invalid`
+   * @throws Unavailable when a store did not acknowledge: the caller must assume that the session lives.
+   */
+  async function end(token: string): Promise<Session> {
+    const budget = startBudget(LOGOUT_BUDGET_MS)
+    const session = asSession(tokens.read(token))
+    const { userId, sessionId, loginTime: stamp } = session
+
+    const held = await accounts.findSession(userId)
+    if (!held) return session
+    const limitMs = budget.commitLimit()
+    const ended = isHeld(held, session)
+      ? await accounts.endSession(
+          { userId, sessionId, stamp, deadline: deadlineIn(limitMs, held.clock) },
+          limitMs + COMMIT_MARGIN_MS,
+        )
+      : held
+    await joinHeld(ended ?? (await readAfterMiss(session, budget)), held.clock, budget)
+    return session
+  }
+
+  /**
+   * Sets a new password and ends the session that asked for it.
+   *
+   * @throws Refusal `invalid_credentials` when the current password is wrong; a session's 401 when it ended meanwhile.
+   * @throws Unavailable
+   */
+  async function changePassword(session: Session, current: string, wanted: string): Promise<void> {
+    const budget = startBudget(LOGIN_BUDGET_MS)
+    const { userId, sessionId, loginTime: stamp } = session
+    const account = await accounts.findById(userId)
+    const [currentMatches] = await Promise.all([
+      budget.within(passwords.matches(current, account?.passwordHash)),
+      proveWritable(account),
+    ])
+    if (!account || !currentMatches) throw invalidCredentials('wrong password')
+
+    const passwordHash = await budget.within(passwords.hash(wanted))
+    const limitMs = budget.commitLimit()
+    const ended = await accounts.changePassword(
+      {
+        userId,
+        sessionId,
+        stamp,
+        verifiedHash: account.passwordHash,
+        passwordHash,
+        deadline: deadlineIn(limitMs, account.clock),
+      },
+      limitMs + COMMIT_MARGIN_MS,
+    )
+    if (!ended) {
+      await readAfterMiss(session, budget)
+      throw new Refusal('session_ended')
+    }
+    await joinHeld(ended, account.clock, budget)
+  }
+
+  /** Joins what D holds before anything changes: Redis away is found out while the earlier session still lives. */
+  async function proveWritable(account: Account | undefined): Promise<void> {
+    // Without an account the same write goes to nobody's entry, so that an unknown mobile takes the same time.
+    await registry.join(account?.userId ?? NOBODY, entryOf(account), account?.expiresAt ?? Date.now())
+  }
+
+  async function joinHeld(held: HeldSession, clock: ClockReading, budget: Budget): Promise<void> {
+    await registry.join(held.userId, entryOf(held), held.expiresAt ?? clock.database, budget.limit())
+  }
+
+  /** Behind the answer: brings back what R has lost. The next request tries again if this one fails. */
+  function repair(held: SessionReading): void {
+    registry.join(held.userId, entryOf(held), held.expiresAt ?? held.clock.database).catch(() => undefined)
+  }
+
+  /** After a statement that changed nothing. @throws Unavailable when it was the deadline that stopped it. */
+  async function readAfterMiss(session: Session, budget: Budget): Promise<HeldSession> {
+    const held = await accounts.findSession(session.userId, budget.limit())
+    if (held && isHeld(held, session)) throw new Unavailable('postgres: the deadline had passed')
+    return held ?? { userId: session.userId, stamp: null, sessionId: null, expiresAt: null }
+  }
+
+  /** The same password at the configured cost where the stored hash is cheaper; the old hash when there is no time. */
+  async function upgraded(storedHash: string, password: string, budget: Budget): Promise<string> {
+    if (!passwords.isOutdated(storedHash)) return storedHash
+    return budget.within(passwords.hash(password)).catch(() => storedHash)
+  }
+}
+
+function asSession(claims: Claims): Session {
+  return {
+    userId: claims.data.id,
+    sessionId: claims.jti,
+    loginTime: claims.data.login_time,
+    expiresAt: claims.exp,
+    claims,
+  }
+}
+
+function isHeld(held: HeldSession, session: Session): boolean {
+  return held.sessionId === session.sessionId && held.stamp === session.loginTime
+}
+
+/** What R should know of what D holds: a session, or a tombstone. */
+function entryOf(held: HeldSession | undefined): RegistryEntry {
+  return { stamp: held?.stamp ?? 0, sessionId: held?.sessionId ?? null }
+}
+
+function requireActive(account: Account): void {
+  if (account.status !== 'active') throw invalidCredentials('user disabled')
+}
+
+function invalidCredentials(reason: string): Refusal {
+  return new Refusal('invalid_credentials', { reason })
+}
+
+/** 192 random bits (ASVS 7.2.3 asks for 128). */
+function newSessionId(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/** The moment on the database's clock that lies `limitMs` from now, measured from a reading on the monotonic clock. */
+export function deadlineIn(limitMs: number, clock: ClockReading): number {
+  return clock.database + (performance.now() - clock.monotonic) + limitMs
+}
+
+type Budget = ReturnType<typeof startBudget>
+
+/** Divides what an operation may take among its calls. Monotonic: a clock that is set back does not prolong it. */
+function startBudget(totalMs: number) {
+  const end = performance.now() + totalMs
+  const left = () => end - performance.now()
+  return { limit, commitLimit, within }
+
+  /** Milliseconds for the next call to a store. */
+  function limit(): number {
+    return Math.min(STORE_LIMIT_MS, left())
+  }
+
+  /** Milliseconds for the next commit. @throws Unavailable when too little is left to begin one. */
+  function commitLimit(): number {
+    const limitMs = Math.min(COMMIT_LIMIT_MS, left() - COMMIT_MARGIN_MS)
+    if (limitMs <= COMMIT_MARGIN_MS) throw new Unavailable('out of time before the commit')
+    return limitMs
+  }
+
+  /** Waits for work that has no limit of its own. @throws Unavailable */
+  async function within<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Unavailable('out of time while hashing')), Math.max(0, left()))
+    })
+    return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
+  }
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
+import { Refusal } from '../errors.js'
+import { createRedisCall } from '../stores/session-registry.js'
+import type { StoreLog } from '../stores/store-call.js'
+
+/** An address may fail this many times as often as an account: a household or an office shares one. */
+const FAILURES_PER_ADDRESS = 10
+
+interface Needs {
+  maxFailures: number
+  windowSeconds: number
+  /** Where all instances count together; undefined counts in this process. */
+  redis: Redis | undefined
+  log: StoreLog
+}
+
+export type Throttle = ReturnType<typeof createThrottle>
+
+/**
+ * Slows down guessing: after so many failures an account, or an address, has to wait until its window ends.
+ * Only failures count, and a success forgets the account's. Live sessions go on: nobody is logged out by it.
+ *
+ * Counted after the comparison, so attempts in flight may exceed the limit by what the hashing queues hold.
+ */
+export function createThrottle({ maxFailures, windowSeconds, redis, log }: Needs) {
+  const call = redis ? createRedisCall(log) : <T>(work: () => Promise<T>) => work()
+  const accounts = limiter('login_failures:account', maxFailures)
+  const addresses = limiter('login_failures:address', maxFailures * FAILURES_PER_ADDRESS)
+
+  return { attempt, forget }
+
+  /**
+   * Runs one attempt to prove a password.
+   *
+   * @param account whose password it is, in its one canonical spelling.
+   * @throws Refusal `too_many_attempts` without running it; whatever the attempt throws.
+   */
+  async function attempt<T>(account: string, address: string, prove: () => Promise<T>): Promise<T> {
+    const key = keyOf(account)
+    await Promise.all([requireRoom(accounts, key), requireRoom(addresses, address)])
+    try {
+      const proof = await prove()
+      await call(() => accounts.delete(key)).catch(() => undefined)
+      return proof
+    } catch (error) {
+      if (error instanceof Refusal && error.slug === 'invalid_credentials') {
+        await Promise.all([call(() => accounts.penalty(key)), call(() => addresses.penalty(address))])
+      }
+      throw error
+    }
+  }
+
+  /** Lets an account try again at once. */
+  async function forget(account: string): Promise<void> {
+    await call(() => accounts.delete(keyOf(account)))
+  }
+
+  async function requireRoom(limiter: RateLimiterAbstract, key: string): Promise<void> {
+    const counted = await call(() => limiter.get(key))
+    if (!counted || counted.consumedPoints < limiter.points) return
+    throw new Refusal('too_many_attempts', {
+      retryAfter: Math.max(1, Math.ceil(counted.msBeforeNext / 1000)),
+    })
+  }
+
+  function limiter(keyPrefix: string, points: number): RateLimiterAbstract {
+    const options = { keyPrefix, points, duration: windowSeconds }
+    return redis ? new RateLimiterRedis({ ...options, storeClient: redis }) : new RateLimiterMemory(options)
+  }
+}
+
+/** Redis need not know whose mobile number it counts. */
+function keyOf(account: string): string {
+  return createHash('sha256').update(account).digest('base64url')
+}
