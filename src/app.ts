@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import fastifyJwt from '@fastify/jwt'
+import fastifyRedis from '@fastify/redis'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import type { Config } from './config.js'
+import { answerClientError, answerError, Refusal } from './errors.js'
+import { ignoreBody } from './hooks/ignore-body.js'
+import { noStore } from './hooks/no-store.js'
+import { requireSession } from './hooks/require-session.js'
+import { registerDocs, registerOpenapi } from './openapi.js'
+import { identify, withoutSubPath } from './routes/identify.js'
+import { livez } from './routes/livez.js'
+import { login } from './routes/login.js'
+import { logout } from './routes/logout.js'
+import { password } from './routes/password.js'
+import { readyz } from './routes/readyz.js'
+import { verify } from './routes/verify.js'
+import type { ActionLog } from './services/action-log.js'
+import { createPasswords } from './services/passwords.js'
+import { createSessions } from './services/sessions.js'
+import { createThrottle } from './services/throttle.js'
+import { createTokens, jwtOptions } from './services/tokens.js'
+import type { Stores } from './stores/stores.js'
+
+interface Needs {
+  config: Config
+  jwtSecret: string
+  stores: Pick<Stores, 'accounts' | 'registry' | 'redis'>
+  actions: Pick<ActionLog, 'record'>
+  log: FastifyBaseLogger
+}
+
+/** The map of the service: what it is made of, then who may call which route. Connects to nothing and listens nowhere. */
+export async function buildApp({ config, jwtSecret, stores, actions, log }: Needs) {
+  const { accounts, registry, redis } = stores
+  const { issuer, audience } = config
+  const region = config.defaultRegion
+
+  const app = createServer(config, log)
+  if (redis) await app.register(fastifyRedis, { client: redis })
+  await app.register(fastifyJwt, jwtOptions({ jwtSecret, issuer, audience }))
+  if (config.docs) await registerOpenapi(app)
+
+  const tokens = createTokens({ jwt: app.jwt, issuer, audience })
+  const passwords = createPasswords({ cost: config.bcryptCost })
+  app.addHook('onClose', passwords.close)
+  const throttle = createThrottle({
+    maxFailures: config.loginMaxFailures,
+    windowSeconds: config.loginWindowSeconds,
+    redis,
+    log,
+  })
+  const sessions = createSessions({
+    accounts,
+    registry,
+    tokens,
+    passwords,
+    ttlSeconds: config.tokenTtlSeconds,
+    recovery: config.sessionRecovery,
+  })
+
+  await app.register(async function anyone(scope) {
+    await scope.register(noStore)
+    await scope.register(login, { sessions, throttle, actions, region })
+    await scope.register(verify, { sessions })
+    await scope.register(livez)
+    await scope.register(readyz, { stores: { postgres: accounts.ping, redis: registry.ping } })
+  })
+
+  await app.register(async function tokenHolders(scope) {
+    await scope.register(noStore)
+    await scope.register(requireSession, { sessions })
+    await scope.register(password, { sessions, throttle, actions })
+    await scope.register(async function byHeadersAlone(inner) {
+      await inner.register(ignoreBody)
+      await inner.register(identify)
+    })
+  })
+
+  await app.register(async function formerTokenHolders(scope) {
+    await scope.register(noStore)
+    await scope.register(ignoreBody)
+    await scope.register(logout, { sessions, actions })
+  })
+
+  if (config.docs) await registerDocs(app)
+  return app
+}
+
+export type App = Awaited<ReturnType<typeof buildApp>>
+
+function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    trustProxy,
+    rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
+    // Values are taken as they were sent, or refused: Fastify's defaults would make them fit.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+    bodyLimit: 4096,
+    requestTimeout: 5000,
+    handlerTimeout: 2500,
+    keepAliveTimeout: 65_000,
+    http: { headersTimeout: 3000, connectionsCheckingInterval: 500, maxHeaderSize: 8192 },
+    frameworkErrors: answerError,
+    clientErrorHandler: answerClientError,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  // Exactly JSON: Fastify would also take text/plain.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    app.getDefaultJsonParser('error', 'error'),
+  )
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(() => {
+    throw new Refusal('not_found')
+  })
+  return app
+}

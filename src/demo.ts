@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto'
+import type { Config } from './config.js'
+import { createPasswords } from './services/passwords.js'
+import { createUsers } from './services/users.js'
+import type { Stores } from './stores/stores.js'
+
+export const DEMO_MOBILE = '+8613800138000'
+
+/** Gives an empty embedded service its first user. The password, or undefined when there is a user already. */
+export async function createDemoAccount(config: Config, stores: Stores): Promise<string | undefined> {
+  if (await stores.accounts.any()) return undefined
+  const passwords = createPasswords({ cost: config.bcryptCost })
+  try {
+    const users = createUsers({ ...stores, passwords, region: config.defaultRegion })
+    const password = randomBytes(15).toString('base64url')
+    await users.add({ mobile: DEMO_MOBILE, password })
+    return password
+  } finally {
+    await passwords.close()
+  }
+}

@@ -1,0 +1,111 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import { type TSchema, Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { REFUSALS, type Slug } from './errors.js'
+
+/** The version of the contract: it changes with the routes and answers, not with the code. */
+const CONTRACT_VERSION = '0.1.0'
+
+const DESCRIPTION = `Authentication for the video platform: a JWT that can be revoked at once.
+
+Every answer has one form: \`code\` repeats the HTTP status, \`msg\` is for people, \`data\` holds what was asked
+for. A failure has \`error\` instead of \`data\`: a name that never changes, for programs.
+
+**401 means the token or the password, never an outage.** A client that gets 503 keeps its token and tries again.`
+
+/** How a token is shown to this service. Both are the same token; the second spelling is the platform's older one. */
+const SECURITY_SCHEMES = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The token from /login, as `Authorization: Bearer <token>`.',
+  },
+  jwt: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'The same token as `Authorization: JWT <token>`: type `JWT `, then the token.',
+  },
+} as const
+
+/** Collects every route into an OpenAPI 3.1 document. Register before the routes. */
+export async function registerOpenapi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'auth-service',
+        version: CONTRACT_VERSION,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'The service that shows this document.' }],
+      tags: [
+        { name: 'session', description: 'Log in and out.' },
+        { name: 'check', description: 'Ask who a token belongs to.' },
+        { name: 'operation', description: 'For whoever runs the service.' },
+      ],
+      components: { securitySchemes: SECURITY_SCHEMES },
+    },
+  })
+}
+
+/** Swagger UI at /docs, the document at /docs/json and /docs/yaml. */
+export async function registerDocs(app: FastifyInstance): Promise<void> {
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+  })
+}
+
+/** Documents, on a route inside a guard's scope, that the guard asks for a token, and how it refuses. */
+export function documentGuard(route: RouteOptions, slugs: readonly Slug[]): void {
+  route.schema = {
+    ...route.schema,
+    security: [{ bearer: [] }, { jwt: [] }],
+    response: { ...refusals(...slugs), ...(route.schema?.response as object) },
+  }
+}
+
+/** Failures that any route can end in. */
+const ANYWHERE: readonly Slug[] = ['internal', 'temporarily_unavailable']
+
+/** Failures of routes that read a JSON body. */
+export const OF_A_BODY: readonly Slug[] = ['invalid_request', 'payload_too_large', 'unsupported_media_type']
+
+/**
+ * The schemas of a route's failures, by status: which slugs it can give, each with the answer as it is sent.
+ */
+export function refusals(...slugs: readonly Slug[]): Record<number, TSchema> {
+  const byStatus = new Map<number, Slug[]>()
+  for (const slug of new Set([...slugs, ...ANYWHERE])) {
+    const { status } = REFUSALS[slug]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), slug])
+  }
+  return Object.fromEntries([...byStatus].map(([status, named]) => [status, refusalSchema(status, named)]))
+}
+
+function refusalSchema(status: number, slugs: Slug[]): TSchema {
+  return Type.Object(
+    {
+      code: Type.Literal(status),
+      error: Type.Unsafe<Slug>({ type: 'string', enum: slugs }),
+      msg: Type.String(),
+    },
+    {
+      description: slugs.map((slug) => `\`${slug}\`: ${REFUSALS[slug].msg}`).join('\n\n'),
+      examples: slugs.map((slug) => ({ code: status, error: slug, msg: REFUSALS[slug].msg })),
+    },
+  )
+}
+
+/** What every documented route says of itself. */
+export interface Documented extends FastifySchema {
+  tags: ['session' | 'check' | 'operation']
+  operationId: string
+  summary: string
+  description?: string
+}

@@ -1,0 +1,59 @@
+import { METHODS } from 'node:http'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Documented, refusals } from '../openapi.js'
+import { closed, ExpiresAt, Ok, ok, UserId } from '../schemas.js'
+
+const Identity = closed({
+  user_id: UserId,
+  login_time: Type.Integer({
+    description: 'The stamp of the login, in milliseconds since the epoch.',
+    examples: [1795363200000],
+  }),
+  expires_at: ExpiresAt,
+})
+
+/** Answers only behind requireSession. Every method and sub-path gives the same answer, for proxies' sub-requests. */
+export const identify: FastifyPluginAsyncTypebox = async (app) => {
+  const schema = {
+    tags: ['check'],
+    operationId: 'identify',
+    summary: 'Who is making this request',
+    description:
+      'Answers every other method and any path below /identify in the same way and never reads a body, so that ' +
+      'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
+    response: {
+      200: {
+        ...Ok(Identity, 'The token is live.'),
+        headers: {
+          'X-User-Id': Type.String({ description: 'The user id.' }),
+          'X-Session-Id': Type.String({ description: 'The session id.' }),
+        },
+      },
+      ...refusals(),
+    },
+  } satisfies Documented
+
+  const hidden = { hide: true, response: schema.response }
+  const others = methods(app).filter((method) => method !== 'GET')
+  app.get('/identify', { schema, exposeHeadRoute: false }, answer)
+  app.route({ method: others, url: '/identify', schema: hidden, handler: answer })
+}
+
+async function answer({ session }: FastifyRequest, reply: FastifyReply) {
+  reply.header('x-user-id', String(session.userId)).header('x-session-id', session.sessionId)
+  return ok({ user_id: session.userId, login_time: session.loginTime, expires_at: session.expiresAt })
+}
+
+/** Every path below /identify is /identify, however it is spelled: the router would refuse a broken %-sequence. */
+export function withoutSubPath(url: string): string {
+  return url.startsWith('/identify/') ? '/identify' : url
+}
+
+/** Every method that Node parses, but TRACE, which nobody should answer (ASVS 13.4.4), and CONNECT, which is no request. */
+function methods(app: FastifyInstance): string[] {
+  const answered = METHODS.filter((method) => method !== 'TRACE' && method !== 'CONNECT')
+  for (const method of answered) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
+  return answered
+}

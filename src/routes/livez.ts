@@ -1,0 +1,15 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Documented } from '../openapi.js'
+import { Done, done } from '../schemas.js'
+
+export const livez: FastifyPluginAsyncTypebox = async (app) => {
+  const schema = {
+    tags: ['operation'],
+    operationId: 'livez',
+    summary: 'Whether this process answers',
+    description: 'Touches no store: a restart would not bring a store back.',
+    response: { 200: Done('It does.') },
+  } satisfies Documented
+
+  app.get('/livez', { schema }, async () => done())
+}

@@ -1,0 +1,65 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { Refusal } from '../errors.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { closed, Done, done, Password } from '../schemas.js'
+import { type ActionLog, originOf } from '../services/action-log.js'
+import { MIN_NEW_PASSWORD_LENGTH, requireHashable, requireStrong } from '../services/passwords.js'
+import type { Sessions } from '../services/sessions.js'
+import type { Throttle } from '../services/throttle.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'changePassword'>
+  throttle: Pick<Throttle, 'attempt'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+const PasswordChange = closed({
+  current: Password,
+  new: Type.String({
+    description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most 72 bytes in UTF-8, without NUL.`,
+    minLength: MIN_NEW_PASSWORD_LENGTH,
+    maxLength: 72,
+    examples: ['seven wet umbrellas in a row'],
+  }),
+})
+
+/** Only behind requireSession. */
+export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, throttle, actions }) => {
+  const schema = {
+    tags: ['session'],
+    operationId: 'changePassword',
+    summary: 'Set a new password and end this session',
+    description:
+      'Asks for the current password again: a stolen token alone must not be able to take over an account.',
+    body: PasswordChange,
+    response: {
+      200: Done('The password is changed. Log in with it.'),
+      ...refusals(...OF_A_BODY, 'too_many_attempts'),
+    },
+  } satisfies Documented
+
+  app.post('/password', { schema }, async (request) => {
+    const { session, body, ip } = request
+    const { current, new: wanted } = body
+    requireHashable(current, 'current')
+    requireStrong(wanted, 'new')
+    const facts = { user_id: session.userId }
+
+    try {
+      await throttle.attempt(`password of ${session.userId}`, ip, () =>
+        sessions.changePassword(session, current, wanted),
+      )
+      actions.record('password_changed', originOf(request), facts)
+      return done()
+    } catch (error) {
+      if (error instanceof Refusal && error.status < 500) {
+        actions.record('password_refused', originOf(request), {
+          ...facts,
+          reason: error.reason ?? error.slug,
+        })
+      }
+      throw error
+    }
+  })
+}

@@ -1,0 +1,54 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+
+/** Stands in for a token wherever the document shows one; the dots keep it from being mistaken for a real one. */
+export const SAMPLE_TOKEN = 'eyJhbGciOi…'
+
+export const Mobile = Type.String({
+  description: 'With country code, or as dialled in the default region. Any usual spelling.',
+  minLength: 3,
+  maxLength: 32,
+  examples: ['+8613800138000'],
+})
+
+export const Password = Type.String({
+  description: 'At most 72 bytes in UTF-8, without NUL. Checked exactly as sent.',
+  minLength: 1,
+  maxLength: 72,
+  examples: ['correct horse battery staple'],
+})
+
+export const UserId = Type.Integer({ description: 'The user id.', examples: [1] })
+
+export const ExpiresAt = Type.Integer({
+  description: 'When the token expires, in seconds since the epoch.',
+  examples: [1795449600],
+})
+
+/** A body or an answer, closed: what is not listed is refused, never dropped in silence. */
+export function closed<P extends Record<string, TSchema>>(
+  properties: P,
+  options: { description?: string } = {},
+) {
+  return Type.Object(properties, { additionalProperties: false, ...options })
+}
+
+/** The platform's envelope around a success. */
+export function Ok<T extends TSchema>(data: T, description: string) {
+  return Type.Object(
+    { code: Type.Literal(200), msg: Type.String({ examples: ['ok'] }), data },
+    { description },
+  )
+}
+
+/** The platform's envelope around a success that has nothing to say but that. */
+export function Done(description: string) {
+  return Type.Object({ code: Type.Literal(200), msg: Type.String({ examples: ['ok'] }) }, { description })
+}
+
+export function ok<T>(data: T): Static<ReturnType<typeof Done>> & { data: T } {
+  return { code: 200, msg: 'ok', data }
+}
+
+export function done(): Static<ReturnType<typeof Done>> {
+  return { code: 200, msg: 'ok' }
+}

@@ -1,0 +1,89 @@
+import closeWithGrace from 'close-with-grace'
+import type { Logger } from 'pino'
+import { type App, buildApp } from './app.js'
+import { type Config, loadConfig } from './config.js'
+import { createDemoAccount, DEMO_MOBILE } from './demo.js'
+import { OperatorError } from './errors.js'
+import { createLog, openLogStream } from './log.js'
+import { type ActionLog, createActionLog } from './services/action-log.js'
+import { openStores, type Stores } from './stores/stores.js'
+
+/**
+ * Runs the service until it is told to stop.
+ *
+ * @throws OperatorError with one line that says why it cannot start.
+ */
+export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadConfig(environment)
+  const output = openLogStream('-')
+  const log = createLog(config.logLevel, output)
+  const actions = createActionLog(openLogStream(config.actionLog))
+  const stores = await openStores(config.stores, log)
+
+  try {
+    const app = await listen(config, stores, actions, log)
+    closeWithGrace({ delay: config.shutdownSeconds * 1000, logger: false }, async ({ err, signal }) => {
+      if (err) log.fatal({ err }, 'unexpected error, closing')
+      else log.info(`${signal}: closing`)
+      await app.close()
+      await stores.close()
+      await actions.close()
+      await output.close()
+    })
+  } catch (error) {
+    await stores.close()
+    throw error
+  }
+}
+
+async function listen(config: Config, stores: Stores, actions: ActionLog, log: Logger): Promise<App> {
+  const jwtSecret = config.jwtSecret ?? stores.generatedSecret
+  if (!jwtSecret) throw new OperatorError('cannot start: JWT_SECRET: is missing')
+  const app = await buildApp({ config, jwtSecret, stores, actions, log })
+  try {
+    const demoPassword =
+      config.stores.kind === 'embedded' ? await createDemoAccount(config, stores) : undefined
+    await app.listen({ host: config.host, port: config.port })
+    if (config.stores.kind === 'embedded') welcome(config, portOf(app), demoPassword)
+    return app
+  } catch (error) {
+    await app.close()
+    throw asListenProblem(error as NodeJS.ErrnoException, config)
+  }
+}
+
+function asListenProblem(error: NodeJS.ErrnoException, { host, port }: Config): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new OperatorError(`port ${port} on ${host} is in use by another process: stop it, or set PORT`)
+  }
+  if (error.code === 'EACCES')
+    return new OperatorError(`may not listen on port ${port}: set PORT to 1024 or above`)
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new OperatorError(`HOST: ${host} is not an address of this machine`)
+  }
+  return error
+}
+
+function portOf(app: App): number {
+  const address = app.server.address()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** What a newcomer needs to see, once: that it runs, an account, a line to paste, where to read on, how to stop. */
+function welcome({ host, docs }: Config, port: number, demoPassword: string | undefined): void {
+  const url = `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${port}`
+  const body = JSON.stringify({ mobile: DEMO_MOBILE, password: demoPassword ?? '<password>' })
+  const password =
+    demoPassword ??
+    `as printed at the first start (new one: npx auth-service user password --mobile ${DEMO_MOBILE})`
+  process.stdout.write(`
+auth-service is running at ${url}, embedded: PostgreSQL in this process, no Redis needed.
+
+  Demo account   ${DEMO_MOBILE}
+  Password       ${password}
+
+  Log in         curl -s ${url}/login -H 'content-type: application/json' -d '${body}'
+${docs ? `  Explore        ${url}/docs\n` : ''}  Stop           Ctrl-C
+
+`)
+}
