@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { REFUSALS, type Slug } from './errors.js'
+import { OneOf } from './schemas.js'
 
 /** The version of the contract: it changes with the routes and answers, not with the code. */
 const CONTRACT_VERSION = '0.1.0'
@@ -47,8 +48,21 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
         { name: 'check', description: 'Ask who a token belongs to.' },
         { name: 'operation', description: 'For whoever runs the service.' },
       ],
+      // Said of every route, so that none is open by oversight; a guard overrides it for its scope.
+      security: [],
       components: { securitySchemes: SECURITY_SCHEMES },
     },
+    transformObject: (document) =>
+      nameExamples('openapiObject' in document ? document.openapiObject : document.swaggerObject),
+  })
+}
+
+/** Calls the example of each failure by its slug: the plugin only counts them. */
+function nameExamples<T extends object>(document: T): T {
+  return JSON.parse(JSON.stringify(document), (key, value) => {
+    if (key !== 'examples' || Array.isArray(value)) return value
+    const examples = Object.entries(value as Record<string, { value?: { error?: string } }>)
+    return Object.fromEntries(examples.map(([name, example]) => [example.value?.error ?? name, example]))
   })
 }
 
@@ -63,10 +77,12 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
 
 /** Documents, on a route inside a guard's scope, that the guard asks for a token, and how it refuses. */
 export function documentGuard(route: RouteOptions, slugs: readonly Slug[]): void {
+  const response = (route.schema?.response ?? {}) as Record<number, TSchema>
+  const own = Object.values(response).flatMap(({ properties }) => properties?.error?.enum ?? [])
   route.schema = {
     ...route.schema,
     security: [{ bearer: [] }, { jwt: [] }],
-    response: { ...refusals(...slugs), ...(route.schema?.response as object) },
+    response: { ...response, ...refusals(...slugs, ...own) },
   }
 }
 
@@ -89,15 +105,20 @@ export function refusals(...slugs: readonly Slug[]): Record<number, TSchema> {
 }
 
 function refusalSchema(status: number, slugs: Slug[]): TSchema {
+  const headers = {
+    ...(status === 401 && {
+      'WWW-Authenticate': Type.String({ description: 'The challenge of RFC 6750, section 3.' }),
+    }),
+    ...((status === 429 || status === 503) && {
+      'Retry-After': Type.Integer({ description: 'Seconds until another try makes sense.' }),
+    }),
+  }
   return Type.Object(
-    {
-      code: Type.Literal(status),
-      error: Type.Unsafe<Slug>({ type: 'string', enum: slugs }),
-      msg: Type.String(),
-    },
+    { code: Type.Literal(status), error: OneOf(slugs), msg: Type.String() },
     {
       description: slugs.map((slug) => `\`${slug}\`: ${REFUSALS[slug].msg}`).join('\n\n'),
       examples: slugs.map((slug) => ({ code: status, error: slug, msg: REFUSALS[slug].msg })),
+      ...(Object.keys(headers).length > 0 && { headers }),
     },
   )
 }

@@ -24,6 +24,14 @@ export const ExpiresAt = Type.Integer({
   examples: [1795449600],
 })
 
+/** One of some texts: an enum, which reads better in a document and in generated clients than a union of constants. */
+export function OneOf<T extends string>(
+  values: readonly T[],
+  options: { description?: string; default?: T } = {},
+) {
+  return Type.Unsafe<T>({ type: 'string', enum: values, ...options })
+}
+
 /** A body or an answer, closed: what is not listed is refused, never dropped in silence. */
 export function closed<P extends Record<string, TSchema>>(
   properties: P,

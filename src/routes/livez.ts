@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Documented } from '../openapi.js'
+import { type Documented, refusals } from '../openapi.js'
 import { Done, done } from '../schemas.js'
 
 export const livez: FastifyPluginAsyncTypebox = async (app) => {
@@ -8,7 +8,7 @@ export const livez: FastifyPluginAsyncTypebox = async (app) => {
     operationId: 'livez',
     summary: 'Whether this process answers',
     description: 'Touches no store: a restart would not bring a store back.',
-    response: { 200: Done('It does.') },
+    response: { 200: Done('It does.'), ...refusals() },
   } satisfies Documented
 
   app.get('/livez', { schema }, async () => done())

@@ -35,7 +35,7 @@ export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions
     body: PasswordChange,
     response: {
       200: Done('The password is changed. Log in with it.'),
-      ...refusals(...OF_A_BODY, 'too_many_attempts'),
+      ...refusals(...OF_A_BODY, 'invalid_credentials', 'too_many_attempts'),
     },
   } satisfies Documented
 

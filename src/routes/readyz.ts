@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { REFUSALS, Unavailable } from '../errors.js'
-import type { Documented } from '../openapi.js'
-import { closed, Ok, ok } from '../schemas.js'
+import { type Documented, refusals } from '../openapi.js'
+import { closed, Ok, OneOf, ok } from '../schemas.js'
 
 /** Asks one store whether it answers. Rejects with Unavailable when it does not. */
 export type Ping = () => Promise<void>
@@ -11,7 +11,7 @@ interface Needs {
   stores: { postgres: Ping; redis: Ping }
 }
 
-const StoreState = Type.Union([Type.Literal('up'), Type.Literal('away')])
+const StoreState = OneOf(['up', 'away'])
 const Stores = closed({ postgres: StoreState, redis: StoreState })
 const { status: code, msg } = REFUSALS.temporarily_unavailable
 
@@ -21,11 +21,12 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
     operationId: 'readyz',
     summary: 'Whether this process can serve: both stores answer',
     response: {
+      ...refusals(),
       200: Ok(Stores, 'Both stores answer.'),
       503: Type.Object(
         {
           code: Type.Literal(code),
-          error: Type.Literal('temporarily_unavailable'),
+          error: OneOf(['temporarily_unavailable']),
           msg: Type.String({ examples: [msg] }),
           data: Stores,
         },

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
-import { closed, ExpiresAt, Ok, ok, SAMPLE_TOKEN, UserId } from '../schemas.js'
+import { closed, ExpiresAt, Ok, OneOf, ok, SAMPLE_TOKEN, UserId } from '../schemas.js'
 import type { Sessions } from '../services/sessions.js'
 import { Claims } from '../services/tokens.js'
 
@@ -16,7 +16,7 @@ const Question = closed({
     examples: [SAMPLE_TOKEN],
   }),
   check: Type.Optional(
-    Type.Union([Type.Literal('session'), Type.Literal('signature')], {
+    OneOf(['session', 'signature'], {
       description:
         '`session` is the full check. `signature` looks at the token alone: it knows of no logout.',
       default: 'session',

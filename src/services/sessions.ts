@@ -145,7 +145,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
       registry.read(session.userId),
     ])
 
-    if (!held || held.status !== 'active') throw new Refusal('user_disabled')
+    if (held?.status !== 'active') throw new Refusal('user_disabled')
     if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {
       throw new Refusal(held.sessionId === null ? 'session_ended' : 'session_superseded')
     }

@@ -1,0 +1,85 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse } from 'yaml'
+import { FILE_SETTINGS, SETTINGS } from '../src/config.js'
+import { build } from './helper.js'
+
+interface Operation {
+  operationId?: string
+  summary?: string
+  security?: unknown[]
+  responses: Record<string, { content?: Record<string, { schema: object }> }>
+}
+
+const root = new URL('../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const document: { paths: Record<string, Record<string, Operation>> } & Record<string, unknown> = JSON.parse(
+  read('openapi/openapi.json'),
+)
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+)
+
+t.test('the committed document is what the routes say: else run npm run openapi', async (t) => {
+  const print = (...options: string[]) =>
+    execFileSync(process.execPath, ['dist/cli.js', 'openapi', ...options], { cwd: root, encoding: 'utf8' })
+
+  t.equal(print(), read('openapi/openapi.json'))
+  t.equal(print('--yaml'), read('openapi/openapi.yaml'))
+  t.strictSame(parse(read('openapi/openapi.yaml')), document)
+})
+
+t.test('a linter finds no error in it', async (t) => {
+  const lint = spawnSync('npx', ['--no-install', 'redocly', 'lint', 'openapi/openapi.json'], { cwd: root })
+
+  t.equal(lint.status, 0, String(lint.stderr))
+})
+
+t.test('every operation has a name, a summary, its failures and both ways to show a token', async (t) => {
+  t.match(document, { openapi: '3.1.0', components: { securitySchemes: { bearer: {}, jwt: {} } } })
+  t.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, operations.length)
+  for (const { path, operation } of operations) {
+    t.ok(operation.operationId && operation.summary, path)
+    t.ok('500' in operation.responses && '503' in operation.responses, path)
+    if (operation.security) t.strictSame(operation.security, [{ bearer: [] }, { jwt: [] }], path)
+  }
+})
+
+t.test('every route that documents security refuses without it', async (t) => {
+  const service = await build(t)
+  const guarded = operations.filter(({ operation }) => operation.security)
+
+  t.strictSame(guarded.map(({ path }) => path).sort(), ['/identify', '/logout', '/password'])
+  for (const { method, path } of guarded) {
+    for (const headers of [{}, { authorization: 'Bearer x.y.z' }] as Record<string, string>[]) {
+      const answer = await service.call(method, path, { headers, ...(path === '/password' && { body: PASSWORDS }) })
+      t.equal(answer.status, 401, `${method} ${path}`)
+    }
+  }
+})
+
+const PASSWORDS = { current: 'seven wet umbrellas', new: 'eight dry umbrellas' }
+
+t.test('/docs shows it, and DOCS=off takes it away', async (t) => {
+  const service = await build(t)
+  const without = await build(t, { backends: service.backends, env: { DOCS: 'off' } })
+
+  const page = await service.call('GET', '/docs')
+  t.equal(page.status, 200)
+  t.match(page.text, /swagger-ui/)
+  t.ok(page.headers.get('content-security-policy'))
+  t.strictSame((await service.call('GET', '/docs/json')).body, document)
+  t.strictSame(parse((await service.call('GET', '/docs/yaml')).text), document)
+  t.equal((await without.call('GET', '/docs')).status, 404)
+  t.equal((await without.call('GET', '/docs/json')).status, 404)
+})
+
+t.test('the README lists every setting, and no other', async (t) => {
+  const settings = [...SETTINGS.filter((name) => name !== 'NODE_ENV'), ...FILE_SETTINGS.map((name) => `${name}_FILE`)]
+  const table = read('README.md').split('## Settings')[1]?.split('\n## ')[0] ?? ''
+  const listed = [...table.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name)
+
+  for (const name of settings) t.ok(listed.includes(name), `${name} is in the table`)
+  for (const name of listed) t.ok([...settings, 'NODE_ENV'].includes(name as string), `${name} is a setting`)
+})

@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto'
+import { PassThrough } from 'node:stream'
+import { Redis } from 'ioredis'
+import { type Logger, pino } from 'pino'
+import postgres from 'postgres'
+import type { Test } from 'tap'
+import { buildApp } from '../src/app.js'
+import { loadConfig } from '../src/config.js'
+import { createActionLog } from '../src/services/action-log.js'
+import { openStores } from '../src/stores/stores.js'
+import { type Server, startRedis } from './support/servers.js'
+
+export const SECRET = 'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAd'
+export const MOBILE = '+8613800138000'
+export const PASSWORD = 'seven wet umbrellas'
+
+/** The bcrypt hash of PASSWORD at cost 10: hashing it anew for every test would take most of the time. */
+const HASH = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
+
+/** The stores behind an instance; several instances can share them. */
+export interface Backends {
+  databaseUrl: string
+  redis: Server
+  sql: postgres.Sql
+}
+
+/** A database and a Redis of the test's own; both go with it. */
+export async function startBackends(t: Test, { redisArgs = [] as string[] } = {}): Promise<Backends> {
+  const server = process.env.TEST_POSTGRES_URL
+  if (!server) throw new Error('no PostgreSQL: run the tests with npm test')
+  const name = `test_${randomBytes(8).toString('hex')}`
+  const admin = postgres(server, { max: 1 })
+  await admin.unsafe(`create database ${name} template template_auth`)
+  const redis = await startRedis({ args: redisArgs })
+  const databaseUrl = server.replace(/postgres$/, name)
+  const sql = postgres(databaseUrl, { max: 2, onnotice: () => undefined })
+
+  t.teardown(async () => {
+    await sql.end({ timeout: 1 })
+    await redis.stop()
+    await admin.unsafe(`drop database ${name} with (force)`)
+    await admin.end()
+  })
+  return { databaseUrl, redis, sql }
+}
+
+/** An answer of the service, read whole. */
+export interface Answer {
+  status: number
+  headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects to be there
+  body: any
+  text: string
+}
+
+export type Service = Awaited<ReturnType<typeof build>>
+
+/** One instance of the service in this process, listening on a free port, with stores of its own unless given. */
+export async function build(
+  t: Test,
+  { env = {}, backends, log = silent() }: { env?: NodeJS.ProcessEnv; backends?: Backends; log?: Logger } = {},
+) {
+  const { databaseUrl, redis, sql } = backends ?? (await startBackends(t))
+  const config = loadConfig({
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redis.url,
+    JWT_SECRET: SECRET,
+    BCRYPT_COST: '10',
+    ...env,
+  })
+  const stores = await openStores(config.stores, log)
+  const actions: Record<string, unknown>[] = []
+  const stream = {
+    write: (line: string) => void actions.push(JSON.parse(line)),
+    close: async () => undefined,
+  }
+  const app = await buildApp({
+    config,
+    jwtSecret: config.jwtSecret ?? stores.generatedSecret ?? '',
+    stores,
+    actions: createActionLog(stream),
+    log,
+  })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const redisClient = new Redis(redis.url)
+  redisClient.on('error', () => undefined)
+  t.teardown(async () => {
+    redisClient.disconnect()
+    await app.close()
+    await stores.close()
+  })
+
+  return {
+    app,
+    url,
+    stores,
+    sql,
+    redis,
+    redisClient,
+    actions,
+    addUser,
+    login,
+    call,
+    identify,
+    verify,
+    logout,
+    backends: { databaseUrl, redis, sql },
+  }
+
+  /** Sends one request; an object as body goes as JSON. */
+  function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    return send(url, method, path, options)
+  }
+
+  /** Logs in and gives the token. */
+  async function login({ mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
+    const { status, body } = await call('POST', '/login', { body: { mobile, password } })
+    if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
+    return body.data.token
+  }
+
+  function identify(token: string): Promise<Answer> {
+    return call('GET', '/identify', { token })
+  }
+
+  function verify(token: string, check?: string): Promise<Answer> {
+    return call('POST', '/verify', { body: { token, ...(check === undefined ? {} : { check }) } })
+  }
+
+  function logout(token: string): Promise<Answer> {
+    return call('POST', '/logout', { token })
+  }
+}
+
+/** Puts users into a database, all with the password PASSWORD, and gives their ids. */
+export function userInserter(sql: postgres.Sql) {
+  return async ({ mobile = MOBILE, hash = HASH, status = 'active' } = {}): Promise<number> => {
+    const [row] = await sql`insert into user_login (mobile, password, status)
+      values (${mobile}, ${hash}, ${status}) returning user_id`
+    return Number(row?.user_id)
+  }
+}
+
+export interface CallOptions {
+  token?: string
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+export async function send(
+  url: string,
+  method: string,
+  path: string,
+  { token, body, headers = {} }: CallOptions = {},
+): Promise<Answer> {
+  const isText = typeof body === 'string' || body instanceof Uint8Array
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined || isText ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson && text ? JSON.parse(text) : text,
+    text,
+  }
+}
+
+/** The claims of a token, unchecked. */
+export function claimsOf(token: string) {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+}
+
+export function silent(): Logger {
+  return pino({ level: 'silent' }, new PassThrough())
+}

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+
+const SRC = new URL('../src/', import.meta.url).pathname
+
+/** What a place in src may import of ours. `hooks, routes → services → stores`; only app.ts and the processes see all. */
+const MAY_IMPORT: Record<string, RegExp> = {
+  'errors.ts': /^$/,
+  'schemas.ts': /^$/,
+  'config.ts': /^errors\.ts$/,
+  'log.ts': /^errors\.ts$/,
+  'openapi.ts': /^(errors|schemas)\.ts$/,
+  'hooks/': /^(errors|openapi|schemas)\.ts$|^(hooks|services)\//,
+  'routes/': /^(errors|openapi|schemas)\.ts$|^(hooks|services)\//,
+  'services/': /^(errors|log|config)\.ts$|^(services|stores)\//,
+  'stores/': /^(errors|config)\.ts$|^stores\//,
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+
+t.test('imports go one way', async (t) => {
+  for (const file of files) {
+    const rule = Object.entries(MAY_IMPORT).find(([place]) => file.startsWith(place))?.[1]
+    if (!rule) continue
+    for (const imported of importsOf(file)) t.match(imported, rule, `${file} imports ${imported}`)
+  }
+})
+
+t.test('routes and hooks know stores not even by type', async (t) => {
+  const above = files.filter((file) => /^(routes|hooks)\//.test(file))
+  t.ok(above.length >= 8)
+  for (const file of above) t.notMatch(importsOf(file).join(), /stores\//, file)
+})
+
+t.test('only config.ts and the processes read the environment', async (t) => {
+  const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(SRC, file), 'utf8')))
+  t.strictSame(readers, ['cli.ts'])
+})
+
+t.test('nothing is imported in a circle', async (t) => {
+  const visit = (file: string, path: string[]): void => {
+    if (path.includes(file)) return t.fail([...path, file].join(' → ')) as never
+    for (const imported of importsOf(file)) visit(imported, [...path, file])
+  }
+  for (const file of files) visit(file, [])
+  t.ok(files.length > 20)
+})
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(SRC, file), 'utf8')
+  return [...text.matchAll(/from '(\.[^']+)\.js'/g)].map(
+    ([, path]) => new URL(`${path}.ts`, `file:///${file}`).pathname.slice(1),
+  )
+}

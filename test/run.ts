@@ -1,0 +1,58 @@
+/**
+ * `npm test`: finds or installs PostgreSQL and Redis, starts one PostgreSQL for all test files, runs them with tap,
+ * and stops it again. Arguments go to tap: `npm test -- test/login.test.ts`.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import postgres from 'postgres'
+import { migrate } from '../src/stores/postgres.js'
+import { findProgram, startPostgres } from './support/servers.js'
+
+const NEEDED = { 'redis-server': 'redis-server', postgres: 'postgresql', initdb: 'postgresql' }
+
+installMissing()
+const server = await startPostgres({ args: ['-c', 'max_connections=400'] })
+const stop = async () => server.stop()
+process.once('SIGINT', stop).once('SIGTERM', stop)
+try {
+  await createTemplate(server.url)
+  process.exitCode = await runTap({ ...process.env, TEST_POSTGRES_URL: server.url })
+} finally {
+  await stop()
+}
+
+function installMissing(): void {
+  const missing = Object.entries(NEEDED).filter(([program]) => !findProgram(program))
+  if (missing.length === 0) return
+  const packages = [...new Set(missing.map(([, name]) => name))]
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
+    console.error(`The tests need ${packages.join(' and ')}. Install them, for example: sudo apt-get install ${packages.join(' ')}`)
+    process.exit(1)
+  }
+  console.log(`Installing ${packages.join(' and ')} with apt-get; the tests start their own servers.`)
+  // RUNLEVEL=1 keeps Debian from starting the packaged servers.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
+    const { status } = spawnSync('apt-get', ['-q', ...args], { stdio: 'inherit', env })
+    if (status !== 0) process.exit(status ?? 1)
+  }
+}
+
+/** Copying a migrated database takes a tenth of the time of migrating a new one. */
+async function createTemplate(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1 })
+  await sql`create database template_auth`
+  await sql.end()
+  await migrate({ url: url.replace(/postgres$/, 'template_auth') })
+}
+
+async function runTap(env: NodeJS.ProcessEnv): Promise<number> {
+  // tap takes note of the plugins in .taprc only when it is told to.
+  return (await run(['build'], env, 'ignore')) || run(process.argv.slice(2), env, 'inherit')
+}
+
+async function run(args: string[], env: NodeJS.ProcessEnv, stdio: 'ignore' | 'inherit'): Promise<number> {
+  const [code] = await once(spawn('npx', ['--no-install', 'tap', ...args], { stdio, env }), 'exit')
+  return code ?? 1
+}

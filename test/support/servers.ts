@@ -1,0 +1,145 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer, connect as openSocket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import postgres from 'postgres'
+
+/** A server that a test has started, by its process. */
+export interface Server {
+  url: string
+  port: number
+  process: ChildProcess
+  stop(): Promise<void>
+}
+
+/** A port that nobody listens on just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Waits until `ready` no longer throws; gives up with its last error. */
+export async function until<T>(ready: () => Promise<T> | T, { withinMs = 10_000 } = {}): Promise<T> {
+  const end = performance.now() + withinMs
+  for (;;) {
+    try {
+      return await ready()
+    } catch (error) {
+      if (performance.now() > end) throw error
+      await sleep(10)
+    }
+  }
+}
+
+/** Starts a redis-server of one's own, without persistence. */
+export async function startRedis({
+  port,
+  args = [],
+}: {
+  port?: number
+  args?: string[]
+} = {}): Promise<Server> {
+  const chosen = port ?? (await freePort())
+  const directory = mkdtempSync(join(tmpdir(), 'auth-redis-'))
+  const options = ['--bind', '127.0.0.1', '--port', String(chosen), '--dir', directory, '--save', '', ...args]
+  const child = spawn(requireProgram('redis-server'), options, { stdio: 'ignore' })
+  await until(() => reachable(chosen))
+  return {
+    url: `redis://127.0.0.1:${chosen}`,
+    port: chosen,
+    process: child,
+    stop: () => end(child, directory),
+  }
+}
+
+/** Starts a PostgreSQL of one's own. Durability is off: only tests of durability need it. */
+export async function startPostgres({ args = [] }: { args?: string[] } = {}): Promise<Server> {
+  const port = await freePort()
+  const directory = mkdtempSync(join(tmpdir(), 'auth-postgres-'))
+  const as = unprivilegedUser()
+  if (as) chownSync(directory, as.uid, as.gid)
+  const data = join(directory, 'data')
+  execFileSync(
+    requireProgram('initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    { stdio: 'ignore', cwd: directory, ...as },
+  )
+  const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F']
+  const child = spawn(requireProgram('postgres'), [...options, ...args], {
+    stdio: 'ignore',
+    cwd: directory,
+    ...as,
+  })
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  await until(async () => {
+    const sql = postgres(url, { max: 1, connect_timeout: 1 })
+    await sql`select 1`.finally(() => sql.end({ timeout: 0 }))
+  })
+  return { url, port, process: child, stop: () => end(child, directory, 'SIGINT') }
+}
+
+/** The path of a program of Redis or PostgreSQL, or undefined where it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const versions = '/usr/lib/postgresql'
+  const debian = existsSync(versions)
+    ? readdirSync(versions).map((version) => join(versions, version, 'bin'))
+    : []
+  const directories = [...(process.env.PATH ?? '').split(delimiter), ...debian.reverse()]
+  return directories.map((directory) => join(directory, name)).find(isExecutable)
+}
+
+function requireProgram(name: string): string {
+  const path = findProgram(name)
+  if (!path) throw new Error(`${name} is not installed: run npm test, which installs it or says how to`)
+  return path
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that its package has made. */
+function unprivilegedUser(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const idOf = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  return { uid: idOf('-u'), gid: idOf('-g') }
+}
+
+async function end(
+  child: ChildProcess,
+  directory: string,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, 'exit')
+    child.kill('SIGCONT')
+    child.kill(signal)
+    const impatient = setTimeout(() => child.kill('SIGKILL'), 5000)
+    await ended
+    clearTimeout(impatient)
+  }
+  rmSync(directory, { recursive: true, force: true })
+}
+
+function reachable(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = openSocket(port, '127.0.0.1')
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve()
+    })
+  })
+}

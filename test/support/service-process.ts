@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { freePort, until } from './servers.js'
+
+/** The built command line: what an operator runs, not what the tests import. */
+export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+/** How long a process may take to end after a signal before it is killed, in milliseconds. */
+const STOP_LIMIT_MS = 20_000
+
+/** How a process ended and all that it wrote. */
+export interface Exit {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** A process of the command line, by its id. What it has written so far grows while it runs. */
+export interface Running {
+  pid: number
+  stdout: () => string
+  stderr: () => string
+  exited: Promise<Exit>
+  /** Sends a signal and waits for the end; a process that ignores it is killed. */
+  stop(signal?: NodeJS.Signals): Promise<Exit>
+}
+
+/** A process of the service that listens. */
+export interface ServiceProcess extends Running {
+  url: string
+  port: number
+}
+
+export interface SpawnOptions {
+  /** The whole environment but PATH: no setting of the machine or of the test run reaches the process. */
+  env?: NodeJS.ProcessEnv
+  /** A temporary directory unless given, so that nothing is written into the project. */
+  cwd?: string
+  /** What comes on standard input, which ends after it. */
+  stdin?: string
+}
+
+/** A temporary directory that goes when this process does. */
+export function temporaryDirectory(prefix = 'auth-'): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix))
+  leftovers.add(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Starts `auth-service <args>` and lets it run. */
+export function spawnCli(args: string[], options: SpawnOptions = {}): Running {
+  return spawnProgram(process.execPath, [CLI, ...args], options)
+}
+
+/** Starts any program in the same clean surroundings. */
+export function spawnProgram(
+  program: string,
+  args: string[],
+  { env = {}, cwd, stdin = '' }: SpawnOptions = {},
+): Running & { child: ChildProcess } {
+  const child = spawn(program, args, {
+    cwd: cwd ?? workDirectory(),
+    env: { PATH: process.env.PATH, ...env },
+  })
+  const written = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text))
+  // A program that ends without reading its input is no failure of the test.
+  child.stdin.on('error', () => undefined)
+  if (stdin) child.stdin.end(stdin)
+
+  const kill = () => void child.kill('SIGKILL')
+  leftovers.add(kill)
+  // 'close' and not 'exit': only then has everything that was written been read.
+  const exited = new Promise<Exit>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      leftovers.delete(kill)
+      resolve({ code, signal, ...written })
+    })
+  })
+  return {
+    child,
+    pid: child.pid ?? 0,
+    stdout: () => written.stdout,
+    stderr: () => written.stderr,
+    exited,
+    stop,
+  }
+
+  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    child.kill(signal)
+    const impatient = setTimeout(kill, STOP_LIMIT_MS)
+    return exited.finally(() => clearTimeout(impatient))
+  }
+}
+
+/** Runs `auth-service <args>` to its end. */
+export function runCli(args: string[], env: NodeJS.ProcessEnv = {}, stdin = ''): Promise<Exit> {
+  const running = spawnProgram(process.execPath, [CLI, ...args], { env, stdin })
+  running.child.stdin?.end()
+  return running.exited
+}
+
+/** Starts the service on a free port and stops it with the test. @throws when it ends before it listens */
+export async function startService(t: Test, options: SpawnOptions = {}): Promise<ServiceProcess> {
+  const port = Number(options.env?.PORT ?? (await freePort()))
+  const running = spawnCli(['serve'], { ...options, env: { ...options.env, PORT: String(port) } })
+  t.teardown(() => running.stop())
+  const url = `http://127.0.0.1:${port}`
+  await Promise.race([
+    until(() => isAlive(url), { withinMs: 70_000 }),
+    running.exited.then(({ code, signal, stderr }) => {
+      throw new Error(`the service ended with ${code ?? signal} before it listened: ${stderr}`)
+    }),
+  ])
+  return { ...running, url, port }
+}
+
+async function isAlive(url: string): Promise<void> {
+  const { status } = await fetch(`${url}/livez`)
+  if (status !== 200) throw new Error(`livez: ${status}`)
+}
+
+/** One directory for all commands that were given none: they only write a log there. */
+function workDirectory(): string {
+  shared = shared ?? temporaryDirectory()
+  return shared
+}
+
+let shared: string | undefined
+
+/** Teardown is for tests that end; this is for those that are cut off, by a timeout for example. */
+const leftovers = new Set<() => void>()
+process.once('exit', () => {
+  for (const remove of leftovers) remove()
+})
