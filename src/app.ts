@@ -5,6 +5,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import type { Config } from './config.js'
 import { answerClientError, answerError, Refusal } from './errors.js'
+import { closeGracefully } from './hooks/close-gracefully.js'
 import { ignoreBody } from './hooks/ignore-body.js'
 import { noStore } from './hooks/no-store.js'
 import { requireSession } from './hooks/require-session.js'
@@ -38,6 +39,7 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
   const region = config.defaultRegion
 
   const app = createServer(config, log)
+  await app.register(closeGracefully)
   if (redis) await app.register(fastifyRedis, { client: redis })
   await app.register(fastifyJwt, jwtOptions({ jwtSecret, issuer, audience }))
   if (config.docs) await registerOpenapi(app)
@@ -97,6 +99,8 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     genReqId: () => randomUUID(),
     trustProxy,
     rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
+    // Fastify's own answer while closing has another form than all others: closeGracefully gives it.
+    return503OnClosing: false,
     // Values are taken as they were sent, or refused: Fastify's defaults would make them fit.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     bodyLimit: 4096,

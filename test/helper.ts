@@ -98,7 +98,7 @@ export async function build(
     redis,
     redisClient,
     actions,
-    addUser,
+    addUser: userInserter(sql),
     login,
     call,
     identify,

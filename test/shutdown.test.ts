@@ -1,0 +1,62 @@
+import assert from 'node:assert'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import t from 'tap'
+import { type Backends, MOBILE, PASSWORD, SECRET, send, startBackends, userInserter } from './helper.js'
+import { until } from './support/servers.js'
+import { startService } from './support/service-process.js'
+
+t.test('SIGTERM', async (t) => {
+  const backends = await startBackends(t)
+  await userInserter(backends.sql)()
+
+  t.test(
+    'requests in flight are answered, new ones refused with 503 and Connection: close; exit 0',
+    async (t) => {
+      const service = await startService(t, { env: environment(backends) })
+      const keptAlive = connect(service.port, '127.0.0.1')
+      const received = text(keptAlive)
+      // Half a request keeps the connection busy across the signal.
+      keptAlive.write('GET /livez HTTP/1.1\r\nhost: x\r\n')
+      const logins = Array.from({ length: 4 }, () =>
+        send(service.url, 'POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } }),
+      )
+      // The first write of a login that has begun is in Redis.
+      await until(async () =>
+        assert((await backends.sql`select 1 from pg_stat_activity where query ~ 'mobile'`).length),
+      )
+
+      const started = performance.now()
+      const stopped = service.stop('SIGTERM')
+      await until(() => assert.match(service.stdout(), /SIGTERM: closing/))
+      keptAlive.write('\r\n')
+
+      const answers = await Promise.allSettled(logins)
+      for (const answer of answers) t.equal(answer.status === 'fulfilled' && answer.value.status, 200)
+      const refused = await received
+      t.match(refused, /^HTTP\/1\.1 503 /)
+      t.match(refused, /connection: close/i)
+      t.match(refused, /"error":"temporarily_unavailable"/)
+      t.equal((await stopped).code, 0)
+      t.ok(performance.now() - started < 10_000)
+    },
+  )
+
+  t.test('exit 0 when a store is away or hangs', async (t) => {
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+      const service = await startService(t, { env: environment(backends) })
+      backends.redis.process.kill(signal)
+
+      const started = performance.now()
+      const { code, stderr } = await service.stop('SIGTERM')
+
+      t.equal(code, 0, stderr)
+      t.ok(performance.now() - started < 10_000)
+      backends.redis.process.kill('SIGCONT')
+    }
+  })
+})
+
+function environment({ databaseUrl, redis }: Backends) {
+  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, JWT_SECRET: SECRET, BCRYPT_COST: '10' }
+}
