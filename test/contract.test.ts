@@ -53,7 +53,10 @@ t.test('every route that documents security refuses without it', async (t) => {
   t.strictSame(guarded.map(({ path }) => path).sort(), ['/identify', '/logout', '/password'])
   for (const { method, path } of guarded) {
     for (const headers of [{}, { authorization: 'Bearer x.y.z' }] as Record<string, string>[]) {
-      const answer = await service.call(method, path, { headers, ...(path === '/password' && { body: PASSWORDS }) })
+      const answer = await service.call(method, path, {
+        headers,
+        ...(path === '/password' && { body: PASSWORDS }),
+      })
       t.equal(answer.status, 401, `${method} ${path}`)
     }
   }
@@ -76,7 +79,10 @@ t.test('/docs shows it, and DOCS=off takes it away', async (t) => {
 })
 
 t.test('the README lists every setting, and no other', async (t) => {
-  const settings = [...SETTINGS.filter((name) => name !== 'NODE_ENV'), ...FILE_SETTINGS.map((name) => `${name}_FILE`)]
+  const settings = [
+    ...SETTINGS.filter((name) => name !== 'NODE_ENV'),
+    ...FILE_SETTINGS.map((name) => `${name}_FILE`),
+  ]
   const table = read('README.md').split('## Settings')[1]?.split('\n## ')[0] ?? ''
   const listed = [...table.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name)
 

@@ -19,7 +19,9 @@ t.test('GET /identify', async (t) => {
 
   t.test('200 for both schemes, in any case', async (t) => {
     for (const scheme of ['Bearer', 'bearer', 'JWT', 'jwt', 'Jwt']) {
-      const answer = await service.call('GET', '/identify', { headers: { authorization: `${scheme} ${token}` } })
+      const answer = await service.call('GET', '/identify', {
+        headers: { authorization: `${scheme} ${token}` },
+      })
       t.equal(answer.status, 200, scheme)
     }
   })
@@ -38,7 +40,15 @@ t.test('GET /identify', async (t) => {
   })
 
   t.test('401 token_missing without exactly one token in the header', async (t) => {
-    const headers = [undefined, '', token, 'Bearer', `Basic ${token}`, `Bearer ${token} ${token}`, `Bearer ${token}, JWT ${token}`]
+    const headers = [
+      undefined,
+      '',
+      token,
+      'Bearer',
+      `Basic ${token}`,
+      `Bearer ${token} ${token}`,
+      `Bearer ${token}, JWT ${token}`,
+    ]
     for (const authorization of headers) {
       const answer = await service.call('GET', `/identify?token=${token}`, {
         headers: authorization === undefined ? {} : { authorization },
@@ -54,7 +64,10 @@ t.test('GET /identify', async (t) => {
     const answer = await service.identify(`${token.slice(0, -8)}AAAAAAAA`)
 
     t.match(answer, { status: 401, body: { code: 401, error: 'token_invalid' } })
-    t.match(answer.headers.get('www-authenticate'), /^Bearer realm="auth", error="invalid_token", error_description="/)
+    t.match(
+      answer.headers.get('www-authenticate'),
+      /^Bearer realm="auth", error="invalid_token", error_description="/,
+    )
   })
 
   t.test('401 session_superseded once the user logs in elsewhere', async (t) => {

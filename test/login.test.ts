@@ -36,7 +36,10 @@ t.test('POST /login', async (t) => {
   t.test('401 invalid_credentials, the same for every reason', async (t) => {
     await service.addUser({ mobile: '+8613800138001', status: 'disabled' })
     await service.addUser({ mobile: '+8613800138002', hash: 'not a bcrypt hash' })
-    await service.addUser({ mobile: '+8613800138003', hash: '$2b$99$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi' })
+    await service.addUser({
+      mobile: '+8613800138003',
+      hash: '$2b$99$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi',
+    })
 
     const answers = await Promise.all([
       tryLogin({ mobile: MOBILE, password: 'wrong umbrella, wrong' }),

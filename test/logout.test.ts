@@ -27,7 +27,12 @@ t.test('POST /logout', async (t) => {
   })
 
   t.test('200 whatever the body is', async (t) => {
-    for (const [body, type] of [['', 'application/json'], ['{"a":', 'application/json'], ['x=y', 'application/x-www-form-urlencoded'], ['x', 'nonsense']] as const) {
+    for (const [body, type] of [
+      ['', 'application/json'],
+      ['{"a":', 'application/json'],
+      ['x=y', 'application/x-www-form-urlencoded'],
+      ['x', 'nonsense'],
+    ] as const) {
       const token = await service.login()
       const answer = await service.call('POST', '/logout', { token, body, headers: { 'content-type': type } })
       t.equal(answer.status, 200, type)

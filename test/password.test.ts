@@ -37,7 +37,10 @@ t.test('POST /password', async (t) => {
     t.equal((await change(token, { current: PASSWORD, new: NEW })).status, 200)
 
     t.match(await service.identify(token), { status: 401, body: { error: 'session_ended' } })
-    t.equal((await service.call('POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } })).status, 401)
+    t.equal(
+      (await service.call('POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } })).status,
+      401,
+    )
     t.ok(await service.login({ password: NEW }))
   })
 

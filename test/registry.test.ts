@@ -1,7 +1,11 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createMemorySessionRegistry } from '../src/stores/memory-session-registry.js'
-import { createRedisSessionRegistry, type RegistryEntry, type SessionRegistry } from '../src/stores/session-registry.js'
+import {
+  createRedisSessionRegistry,
+  type RegistryEntry,
+  type SessionRegistry,
+} from '../src/stores/session-registry.js'
 import { silent } from './helper.js'
 import { startRedis } from './support/servers.js'
 
@@ -71,22 +75,43 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
   })
 
   t.test('the larger stamp wins, whichever comes first', async (t) => {
-    t.strictSame(await joinAll(session(9, 'a'), session(10, 'b')), { results: ['held', 'held'], held: session(10, 'b') })
-    t.strictSame(await joinAll(session(10, 'b'), session(9, 'a')), { results: ['held', 'newer'], held: session(10, 'b') })
-    t.strictSame(await joinAll(tombstone(10), session(9, 'a')), { results: ['held', 'newer'], held: tombstone(10) })
+    t.strictSame(await joinAll(session(9, 'a'), session(10, 'b')), {
+      results: ['held', 'held'],
+      held: session(10, 'b'),
+    })
+    t.strictSame(await joinAll(session(10, 'b'), session(9, 'a')), {
+      results: ['held', 'newer'],
+      held: session(10, 'b'),
+    })
+    t.strictSame(await joinAll(tombstone(10), session(9, 'a')), {
+      results: ['held', 'newer'],
+      held: tombstone(10),
+    })
   })
 
   t.test('at equal stamps a tombstone beats a session, whichever comes first', async (t) => {
-    t.strictSame(await joinAll(session(5, 'a'), tombstone(5)), { results: ['held', 'held'], held: tombstone(5) })
-    t.strictSame(await joinAll(tombstone(5), session(5, 'a')), { results: ['held', 'newer'], held: tombstone(5) })
+    t.strictSame(await joinAll(session(5, 'a'), tombstone(5)), {
+      results: ['held', 'held'],
+      held: tombstone(5),
+    })
+    t.strictSame(await joinAll(tombstone(5), session(5, 'a')), {
+      results: ['held', 'newer'],
+      held: tombstone(5),
+    })
   })
 
   t.test('an equal stamp with another session collides and changes nothing', async (t) => {
-    t.strictSame(await joinAll(session(5, 'a'), session(5, 'b')), { results: ['held', 'collision'], held: session(5, 'a') })
+    t.strictSame(await joinAll(session(5, 'a'), session(5, 'b')), {
+      results: ['held', 'collision'],
+      held: session(5, 'a'),
+    })
   })
 
   t.test('the same entry again is held', async (t) => {
-    t.strictSame(await joinAll(session(5, 'a'), session(5, 'a')), { results: ['held', 'held'], held: session(5, 'a') })
+    t.strictSame(await joinAll(session(5, 'a'), session(5, 'a')), {
+      results: ['held', 'held'],
+      held: session(5, 'a'),
+    })
     t.strictSame(await joinAll(tombstone(5), tombstone(5)), { results: ['held', 'held'], held: tombstone(5) })
   })
 
@@ -107,5 +132,7 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
 
 function permutations<T>(items: T[]): T[][] {
   if (items.length <= 1) return [items]
-  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]))
+  return items.flatMap((item, index) =>
+    permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]),
+  )
 }

@@ -14,20 +14,23 @@ t.test('throttled logins', async (t) => {
     }
   })
 
-  t.test('429 too_many_attempts for every spelling of the mobile, and the live session goes on', async (t) => {
-    const token = await service.login()
-    for (const mobile of [MOBILE, '13800138000', '+86 138-0013-8000']) {
-      t.equal((await tryLogin(mobile, 'wrong')).status, 401)
-    }
+  t.test(
+    '429 too_many_attempts for every spelling of the mobile, and the live session goes on',
+    async (t) => {
+      const token = await service.login()
+      for (const mobile of [MOBILE, '13800138000', '+86 138-0013-8000']) {
+        t.equal((await tryLogin(mobile, 'wrong')).status, 401)
+      }
 
-    const refused = await tryLogin('0086 13800138000', PASSWORD)
+      const refused = await tryLogin('0086 13800138000', PASSWORD)
 
-    t.match(refused, { status: 429, body: { code: 429, error: 'too_many_attempts' } })
-    const retryAfter = Number(refused.headers.get('retry-after'))
-    t.ok(retryAfter > 0 && retryAfter <= 600)
-    t.equal((await service.identify(token)).status, 200)
-    t.match(service.actions.at(-1), { event: 'login_throttled', mobile: '***8000' })
-  })
+      t.match(refused, { status: 429, body: { code: 429, error: 'too_many_attempts' } })
+      const retryAfter = Number(refused.headers.get('retry-after'))
+      t.ok(retryAfter > 0 && retryAfter <= 600)
+      t.equal((await service.identify(token)).status, 200)
+      t.match(service.actions.at(-1), { event: 'login_throttled', mobile: '***8000' })
+    },
+  )
 
   t.test('429 for an unknown mobile just the same', async (t) => {
     const unknown = '+8613800138777'
@@ -48,7 +51,10 @@ t.test('throttled logins', async (t) => {
 })
 
 t.test('X-Forwarded-For counts only from a trusted proxy', async (t) => {
-  for (const [proxies, expected] of [['', '127.0.0.1'], ['127.0.0.1', '198.51.100.7']] as const) {
+  for (const [proxies, expected] of [
+    ['', '127.0.0.1'],
+    ['127.0.0.1', '198.51.100.7'],
+  ] as const) {
     const service = await build(t, { env: { TRUST_PROXY: proxies } })
     await service.addUser()
 
@@ -73,5 +79,8 @@ t.test('at most 100 comparisons for 200 parallel guesses', async (t) => {
 
   const statuses = answers.map(({ status }) => status)
   t.ok(statuses.every((status) => [401, 429, 503].includes(status)))
-  t.ok(statuses.filter((status) => status === 401).length <= 100, `${statuses.filter((s) => s === 401).length} compared`)
+  t.ok(
+    statuses.filter((status) => status === 401).length <= 100,
+    `${statuses.filter((s) => s === 401).length} compared`,
+  )
 })

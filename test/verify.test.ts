@@ -39,8 +39,19 @@ t.test('POST /verify', async (t) => {
 
   t.test('400 for a question that is none', async (t) => {
     const token = await service.login()
-    for (const body of [{}, { token: '' }, { token: [token] }, { token, check: 'all' }, { token, more: 1 }, [], 'null']) {
-      const answer = await service.call('POST', '/verify', { body, headers: { 'content-type': 'application/json' } })
+    for (const body of [
+      {},
+      { token: '' },
+      { token: [token] },
+      { token, check: 'all' },
+      { token, more: 1 },
+      [],
+      'null',
+    ]) {
+      const answer = await service.call('POST', '/verify', {
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
       t.match(answer, { status: 400, body: { code: 400, error: 'invalid_request' } })
       t.notMatch(answer.text, token)
     }

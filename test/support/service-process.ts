@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,8 @@ export interface Running {
   stdout: () => string
   stderr: () => string
   exited: Promise<Exit>
+  /** Writes to standard input, where that stays open. */
+  type(text: string): void
   /** Sends a signal and waits for the end; a process that ignores it is killed. */
   stop(signal?: NodeJS.Signals): Promise<Exit>
 }
@@ -41,8 +43,9 @@ export interface SpawnOptions {
   env?: NodeJS.ProcessEnv
   /** A temporary directory unless given, so that nothing is written into the project. */
   cwd?: string
-  /** What comes on standard input, which ends after it. */
+  /** What comes on standard input, which ends after it unless it stays open for `type`. */
   stdin?: string
+  stdinStaysOpen?: boolean
 }
 
 /** A temporary directory that goes when this process does. */
@@ -61,8 +64,8 @@ export function spawnCli(args: string[], options: SpawnOptions = {}): Running {
 export function spawnProgram(
   program: string,
   args: string[],
-  { env = {}, cwd, stdin = '' }: SpawnOptions = {},
-): Running & { child: ChildProcess } {
+  { env = {}, cwd, stdin = '', stdinStaysOpen = false }: SpawnOptions = {},
+): Running {
   const child = spawn(program, args, {
     cwd: cwd ?? workDirectory(),
     env: { PATH: process.env.PATH, ...env },
@@ -72,7 +75,8 @@ export function spawnProgram(
   child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text))
   // A program that ends without reading its input is no failure of the test.
   child.stdin.on('error', () => undefined)
-  if (stdin) child.stdin.end(stdin)
+  child.stdin.write(stdin)
+  if (!stdinStaysOpen) child.stdin.end()
 
   const kill = () => void child.kill('SIGKILL')
   leftovers.add(kill)
@@ -85,11 +89,11 @@ export function spawnProgram(
     })
   })
   return {
-    child,
     pid: child.pid ?? 0,
     stdout: () => written.stdout,
     stderr: () => written.stderr,
     exited,
+    type: (text) => void child.stdin.write(text),
     stop,
   }
 
@@ -102,9 +106,7 @@ export function spawnProgram(
 
 /** Runs `auth-service <args>` to its end. */
 export function runCli(args: string[], env: NodeJS.ProcessEnv = {}, stdin = ''): Promise<Exit> {
-  const running = spawnProgram(process.execPath, [CLI, ...args], { env, stdin })
-  running.child.stdin?.end()
-  return running.exited
+  return spawnCli(args, { env, stdin }).exited
 }
 
 /** Starts the service on a free port and stops it with the test. @throws when it ends before it listens */
