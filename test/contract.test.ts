@@ -84,7 +84,8 @@ t.test('the README lists every setting, and no other', async (t) => {
     ...FILE_SETTINGS.map((name) => `${name}_FILE`),
   ]
   const table = read('README.md').split('## Settings')[1]?.split('\n## ')[0] ?? ''
-  const listed = [...table.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name)
+  const names = table.split('\n').map((row) => row.split('|')[1] ?? '')
+  const listed = [...names.join().matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name)
 
   for (const name of settings) t.ok(listed.includes(name), `${name} is in the table`)
   for (const name of listed) t.ok([...settings, 'NODE_ENV'].includes(name as string), `${name} is a setting`)
