@@ -42,7 +42,8 @@ export function createThrottle({ maxFailures, windowSeconds, redis, log }: Needs
     await Promise.all([requireRoom(accounts, key), requireRoom(addresses, address)])
     try {
       const proof = await prove()
-      await call(() => accounts.delete(key)).catch(() => undefined)
+      // Behind the answer: whoever proved the password need not wait for the count to be forgotten.
+      call(() => accounts.delete(key)).catch(() => undefined)
       return proof
     } catch (error) {
       if (error instanceof Refusal && error.slug === 'invalid_credentials') {
