@@ -66,7 +66,8 @@ export function spawnProgram(
   args: string[],
   { env = {}, cwd, stdin = '', stdinStaysOpen = false }: SpawnOptions = {},
 ): Running {
-  const child = spawn(program, args, {
+  // tap puts a loader of its own into NODE_OPTIONS of every child, which changes even the exit code of some.
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', program, ...args], {
     cwd: cwd ?? workDirectory(),
     env: { PATH: process.env.PATH, ...env },
   })
