@@ -46,6 +46,7 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
 
   const tokens = createTokens({ jwt: app.jwt, issuer, audience })
   const passwords = createPasswords({ cost: config.bcryptCost })
+  app.addHook('onReady', passwords.warmUp)
   app.addHook('onClose', passwords.close)
   const throttle = createThrottle({
     maxFailures: config.loginMaxFailures,
@@ -105,12 +106,14 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     bodyLimit: 4096,
     requestTimeout: 5000,
-    handlerTimeout: 2500,
     keepAliveTimeout: 65_000,
     http: { headersTimeout: 3000, connectionsCheckingInterval: 500, maxHeaderSize: 8192 },
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
+
+  // Node keeps the first thousand headers by default: a second Authorization beyond them would go unseen.
+  app.server.maxHeadersCount = 0
 
   // Exactly JSON: Fastify would also take text/plain.
   app.removeAllContentTypeParsers()

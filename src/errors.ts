@@ -18,7 +18,6 @@ export const REFUSALS = {
   not_found: { status: 404, msg: 'There is nothing at this address.' },
   request_timeout: { status: 408, msg: 'The request took too long to arrive.' },
   payload_too_large: { status: 413, msg: 'The request body is too large.' },
-  uri_too_long: { status: 414, msg: 'The address is too long.' },
   unsupported_media_type: { status: 415, msg: 'Send the body as application/json.' },
   too_many_attempts: { status: 429, msg: 'Too many failed logins: wait before the next try.' },
   headers_too_large: { status: 431, msg: 'The request headers are too large.' },

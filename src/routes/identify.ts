@@ -48,12 +48,17 @@ async function answer({ session }: FastifyRequest, reply: FastifyReply) {
 
 /** Every path below /identify is /identify, however it is spelled: the router would refuse a broken %-sequence. */
 export function withoutSubPath(url: string): string {
-  return url.startsWith('/identify/') ? '/identify' : url
+  return BELOW_IDENTIFY.test(url) ? '/identify' : url
 }
+
+/** In origin form, or in the absolute form in which a proxy may send it (RFC 9112 §3.2.2). */
+const BELOW_IDENTIFY = /^(?:https?:\/\/[^/]*)?\/identify\//
 
 /** Every method that Node parses, but TRACE, which nobody should answer (ASVS 13.4.4), and CONNECT, which is no request. */
 function methods(app: FastifyInstance): string[] {
   const answered = METHODS.filter((method) => method !== 'TRACE' && method !== 'CONNECT')
-  for (const method of answered) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
+  const added = answered.filter((method) => !app.supportedMethods.includes(method) || method === 'QUERY')
+  // Without a body as far as Fastify is concerned: it would insist on the content type of a QUERY.
+  for (const method of added) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   return answered
 }

@@ -65,6 +65,8 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
   }
 
   const accounts = createAccounts({ address, log })
+  // Opens the first connection of the pool, so that no request has to wait for it.
+  await accounts.ping().catch(() => undefined)
   return {
     accounts,
     registry: createRedisSessionRegistry({ redis, log }),

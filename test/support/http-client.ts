@@ -1,0 +1,32 @@
+import { Agent, request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
+import type { Test } from 'tap'
+
+/** Sends requests one after another over one connection, with paths and bodies left as they are. */
+export function rawPathClient(t: Test, url: string) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const { hostname, port } = new URL(url)
+
+  return (
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders = {},
+    body: Uint8Array = new Uint8Array(),
+  ) =>
+    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
+      const length = body.length > 0 ? { 'content-length': body.length } : {}
+      const options = { agent, hostname, port, method, path, headers: { ...headers, ...length } }
+      httpRequest(options, (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (piece) => {
+          text += piece
+        })
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        )
+      })
+        .on('error', reject)
+        .end(body)
+    })
+}
