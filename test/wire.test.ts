@@ -81,8 +81,8 @@ t.test('on the wire', async (t) => {
     const { answers } = await exchange(service.url, lines(get('Connection: close')))
 
     t.strictSame(
-      answers.map(({ status, text }) => ({ status, text })),
-      [{ status: 400, text: '' }],
+      answers.map(({ status }) => status),
+      [400],
     )
   })
 
