@@ -5,6 +5,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import envSchema from 'env-schema'
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min'
 import { OperatorError } from './errors.js'
+import { isStrongSecret } from './signing-secret.js'
 
 /** One entry per environment variable: its rule, its default, and the words for the operator who breaks it. */
 const Environment = Type.Object({
@@ -138,7 +139,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     if (!given.REDIS_URL) problems.push(`REDIS_URL: is missing (${because})`)
     if (signs && !given.JWT_SECRET) {
       problems.push(
-        `JWT_SECRET: is missing (a key is generated only in embedded mode); make one with: openssl rand -base64 48`,
+        'JWT_SECRET: is missing (only embedded mode makes its own; this makes one: openssl rand -base64 48)',
       )
     }
   }
@@ -190,6 +191,12 @@ function readSecretFiles(given: Record<string, string>, problems: string[]): voi
 }
 
 function parse(given: Record<string, string>, problems: string[]): Static<typeof Environment> | undefined {
+  // Ajv makes numbers of blanks, 0x50 and Infinity; an operator who writes those has made a mistake.
+  for (const [name, { type, expected }] of Object.entries(Environment.properties)) {
+    if (type !== 'integer' || given[name] === undefined || /^\d{1,9}$/.test(given[name])) continue
+    problems.push(`${name}: expected ${expected}`)
+    delete given[name]
+  }
   try {
     return envSchema<Static<typeof Environment>>({
       schema: Environment,
@@ -230,26 +237,6 @@ function isAddressRange(range: string): boolean {
 function hasProtocol(value: string, protocols: string[]): boolean {
   const url = URL.canParse(value) ? new URL(value) : undefined
   return url !== undefined && protocols.includes(url.protocol) && url.hostname !== ''
-}
-
-/** Pieces of the secrets that documentation and tutorials print. A random secret holds none of them. */
-const WELL_KNOWN =
-  /secret|passw|change[-_ ]?me|example|qwerty|default|placeholder|your[-_ ]|12345678|abcdefgh|insecure|letmein|sample|testing|development|production/i
-
-/**
- * Whether an HS256 key resists guessing: at least 32 bytes (RFC 7518 §3.2), none of the well-known texts, and
- * at least 100 bits if each character were drawn by its share in the text. 32 random bytes have about 215
- * bits of that in base64 and 250 in hexadecimal; a repeated word or a keyboard run has far less.
- */
-export function isStrongSecret(secret: string): boolean {
-  if (Buffer.byteLength(secret) < 32 || WELL_KNOWN.test(secret)) return false
-  if (/^(.{1,16})\1+.{0,15}$/s.test(secret)) return false
-  const counts = new Map<string, number>()
-  for (const character of secret) counts.set(character, (counts.get(character) ?? 0) + 1)
-  const length = [...secret].length
-  let bits = 0
-  for (const count of counts.values()) bits -= count * Math.log2(count / length)
-  return bits >= 100
 }
 
 function unique(problems: string[]): string[] {

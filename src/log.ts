@@ -19,11 +19,11 @@ export interface LogStream extends DestinationStream {
  * are dropped beyond it, and an error of the disk is not an error of the service. pino's own destination
  * would, on a full disk, keep the process from answering and from ending.
  *
- * @param path of the file, or `-` for standard output.
+ * @param to the path of a file, `-` for standard output, or an open file descriptor.
  * @throws OperatorError when the file cannot be opened now: later, nobody would notice.
  */
-export function openLogStream(path: string): LogStream {
-  const fd = path === '-' ? process.stdout.fd : openToAppend(path)
+export function openLogStream(to: string | number): LogStream {
+  const fd = typeof to === 'number' ? to : to === '-' ? process.stdout.fd : openToAppend(to)
   const stream = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: MAX_WAITING_BYTES })
   stream.on('error', () => undefined)
 

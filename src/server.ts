@@ -17,42 +17,49 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig(environment)
   const output = openLogStream('-')
   const log = createLog(config.logLevel, output)
-  const actions = createActionLog(openLogStream(config.actionLog))
-  const stores = await openStores(config.stores, log)
+
+  const opened: (() => Promise<unknown>)[] = [output.close]
+  const closeAll = async () => {
+    for (const close of opened.reverse()) await close()
+  }
+  // From here on, and not only once it listens: as process 1 of a container nothing else would end it.
+  closeWithGrace({ delay: config.shutdownSeconds * 1000, logger: false }, async ({ err, signal }) => {
+    if (err) log.fatal({ err }, 'unexpected error: closing')
+    else log.info(`${signal}: closing`)
+    await closeAll()
+  })
 
   try {
-    const app = await listen(config, stores, actions, log)
-    closeWithGrace({ delay: config.shutdownSeconds * 1000, logger: false }, async ({ err, signal }) => {
-      if (err) log.fatal({ err }, 'unexpected error, closing')
-      else log.info(`${signal}: closing`)
-      await app.close()
-      await stores.close()
-      await actions.close()
-      await output.close()
-    })
+    const actions = createActionLog(openLogStream(config.actionLog))
+    opened.push(actions.close)
+    const stores = await openStores(config.stores, log)
+    opened.push(stores.close)
+    const app = await build(config, stores, actions, log)
+    opened.push(() => app.close())
+    await listen(app, config)
+    if (config.stores.kind === 'embedded')
+      welcome(config, portOf(app), await createDemoAccount(config, stores))
   } catch (error) {
-    await stores.close()
+    await closeAll()
     throw error
   }
 }
 
-async function listen(config: Config, stores: Stores, actions: ActionLog, log: Logger): Promise<App> {
+async function build(config: Config, stores: Stores, actions: ActionLog, log: Logger): Promise<App> {
   const jwtSecret = config.jwtSecret ?? stores.generatedSecret
   if (!jwtSecret) throw new OperatorError('cannot start: JWT_SECRET: is missing')
-  const app = await buildApp({ config, jwtSecret, stores, actions, log })
+  return buildApp({ config, jwtSecret, stores, actions, log })
+}
+
+async function listen(app: App, { host, port }: Config): Promise<void> {
   try {
-    const demoPassword =
-      config.stores.kind === 'embedded' ? await createDemoAccount(config, stores) : undefined
-    await app.listen({ host: config.host, port: config.port })
-    if (config.stores.kind === 'embedded') welcome(config, portOf(app), demoPassword)
-    return app
+    await app.listen({ host, port })
   } catch (error) {
-    await app.close()
-    throw asListenProblem(error as NodeJS.ErrnoException, config)
+    throw asListenProblem(error as NodeJS.ErrnoException, host, port)
   }
 }
 
-function asListenProblem(error: NodeJS.ErrnoException, { host, port }: Config): Error {
+function asListenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE') {
     return new OperatorError(`port ${port} on ${host} is in use by another process: stop it, or set PORT`)
   }
@@ -71,7 +78,7 @@ function portOf(app: App): number {
 
 /** What a newcomer needs to see, once: that it runs, an account, a line to paste, where to read on, how to stop. */
 function welcome({ host, docs }: Config, port: number, demoPassword: string | undefined): void {
-  const url = `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${port}`
+  const url = `http://${reachable(host)}:${port}`
   const body = JSON.stringify({ mobile: DEMO_MOBILE, password: demoPassword ?? '<password>' })
   const password =
     demoPassword ??
@@ -86,4 +93,10 @@ auth-service is running at ${url}, embedded: PostgreSQL in this process, no Redi
 ${docs ? `  Explore        ${url}/docs\n` : ''}  Stop           Ctrl-C
 
 `)
+}
+
+/** An address to paste: "every address" is not one, and IPv6 wants brackets. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
 }

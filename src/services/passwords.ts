@@ -25,16 +25,11 @@ export type Passwords = ReturnType<typeof createPasswords>
 /** Hashes and compares passwords in worker threads, so that the event loop goes on answering. */
 export function createPasswords({ cost }: { cost: number }) {
   const threads = Math.max(1, availableParallelism() - 1)
-  const pool = new Piscina<PasswordJob, PasswordResult>({
-    // The worker is TypeScript where this file is, and JavaScript after the build.
-    filename: fileURLToPath(new URL(`./password-worker${extname(import.meta.url)}`, import.meta.url)),
-    minThreads: threads,
-    maxThreads: threads,
-    recordTiming: false,
-  })
   const decoys = Array.from({ length: cost + 1 }, (_, decoyCost) => decoyHash(decoyCost))
   // Until the first job is measured: what bcryptjs took on a 2020s server core, 85 ms at cost 10.
   let msPerHash = 85 * 2 ** (cost - 10)
+
+  let pool: Piscina<PasswordJob, PasswordResult> | undefined
 
   return { matches, hash, isOutdated, warmUp, close }
 
@@ -63,14 +58,15 @@ export function createPasswords({ cost }: { cost: number }) {
   /** Waits until every thread runs: the first login should not be the one that waits for them. */
   async function warmUp(): Promise<void> {
     const cheap: PasswordJob = { compare: { password: '', hashes: [decoyHash(4)] } }
-    await Promise.all(Array.from({ length: threads }, () => pool.run(cheap)))
+    await Promise.all(Array.from({ length: threads }, () => startedPool().run(cheap)))
   }
 
   async function close(): Promise<void> {
-    await pool.destroy()
+    await pool?.destroy()
   }
 
   async function work(job: PasswordJob): Promise<PasswordResult> {
+    const pool = startedPool()
     if (pool.queueSize * msPerHash >= MAX_QUEUE_MS * threads) throw new Unavailable('hashing queue is full')
     try {
       const result = await pool.run(job)
@@ -79,6 +75,18 @@ export function createPasswords({ cost }: { cost: number }) {
     } catch (error) {
       throw new Unavailable(`hashing failed: ${(error as Error).message}`)
     }
+  }
+
+  /** Threads start with the first work: most commands have none for them. */
+  function startedPool() {
+    pool ??= new Piscina({
+      // The worker is TypeScript where this file is, and JavaScript after the build.
+      filename: fileURLToPath(new URL(`./password-worker${extname(import.meta.url)}`, import.meta.url)),
+      minThreads: threads,
+      maxThreads: threads,
+      recordTiming: false,
+    })
+    return pool
   }
 
   /** Costs add up: comparing at c, then with decoys of c, c+1, … up to one below the setting, takes 2^setting in all. */

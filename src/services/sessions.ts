@@ -2,15 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
 import type { Account, Accounts, ClockReading, HeldSession, SessionReading } from '../stores/accounts.js'
 import type { RegistryEntry, SessionRegistry } from '../stores/session-registry.js'
-import { STORE_LIMIT_MS } from '../stores/store-call.js'
+import { type Budget, COMMIT_MARGIN_MS, deadlineIn, startBudget } from './budget.js'
 import type { Passwords } from './passwords.js'
 import { type Claims, hasExpired, type Tokens } from './tokens.js'
-
-/** How long a write may wait to be committed, in milliseconds from when it is sent. */
-const COMMIT_LIMIT_MS = 300
-
-/** Waited beyond a commit's deadline before a caller is told 503, so that nothing commits after that answer. */
-const COMMIT_MARGIN_MS = 40
 
 /**
  * Bounds of a whole operation in milliseconds, inside what callers are promised: 500 ms, and 2 s for a login, of
@@ -290,39 +284,4 @@ function invalidCredentials(reason: string): Refusal {
 /** 192 random bits (ASVS 7.2.3 asks for 128). */
 function newSessionId(): string {
   return randomBytes(24).toString('base64url')
-}
-
-/** The moment on the database's clock that lies `limitMs` from now, measured from a reading on the monotonic clock. */
-export function deadlineIn(limitMs: number, clock: ClockReading): number {
-  return clock.database + (performance.now() - clock.monotonic) + limitMs
-}
-
-type Budget = ReturnType<typeof startBudget>
-
-/** Divides what an operation may take among its calls. Monotonic: a clock that is set back does not prolong it. */
-function startBudget(totalMs: number) {
-  const end = performance.now() + totalMs
-  const left = () => end - performance.now()
-  return { limit, commitLimit, within }
-
-  /** Milliseconds for the next call to a store. */
-  function limit(): number {
-    return Math.min(STORE_LIMIT_MS, left())
-  }
-
-  /** Milliseconds for the next commit. @throws Unavailable when too little is left to begin one. */
-  function commitLimit(): number {
-    const limitMs = Math.min(COMMIT_LIMIT_MS, left() - COMMIT_MARGIN_MS)
-    if (limitMs <= COMMIT_MARGIN_MS) throw new Unavailable('out of time before the commit')
-    return limitMs
-  }
-
-  /** Waits for work that has no limit of its own. @throws Unavailable */
-  async function within<T>(work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Unavailable('out of time while hashing')), Math.max(0, left()))
-    })
-    return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
-  }
 }

@@ -2,9 +2,9 @@ import type { CountryCode } from 'libphonenumber-js/min'
 import { Refusal, Unavailable } from '../errors.js'
 import type { Account, Accounts, ClockReading, HeldSession } from '../stores/accounts.js'
 import type { SessionRegistry } from '../stores/session-registry.js'
+import { deadlineIn } from './budget.js'
 import { canonicalMobile } from './mobiles.js'
 import { type Passwords, requireStrong } from './passwords.js'
-import { deadlineIn } from './sessions.js'
 
 /** How long an operator's change may wait to be committed, in milliseconds. */
 const COMMIT_LIMIT_MS = 200
@@ -25,7 +25,7 @@ export interface User {
 interface Needs {
   accounts: Pick<
     Accounts,
-    'findByMobile' | 'findById' | 'add' | 'any' | 'setStatus' | 'setPassword' | 'endAnySession'
+    'findByMobile' | 'findById' | 'add' | 'any' | 'enable' | 'disable' | 'setPassword' | 'endAnySession'
   >
   registry: Pick<SessionRegistry, 'join'>
   passwords: Pick<Passwords, 'hash'>
@@ -59,12 +59,12 @@ export function createUsers({ accounts, registry, passwords, region }: Needs) {
 
   /** Lets a disabled user log in again. @throws Refusal `not_found` @throws Unavailable */
   async function enable(ref: UserRef): Promise<User> {
-    return change(ref, (userId, deadline) => accounts.setStatus({ userId, status: 'active', deadline }))
+    return change(ref, (userId, deadline) => accounts.enable({ userId, deadline }))
   }
 
   /** Ends the user's session and refuses new ones. @throws Refusal `not_found` @throws Unavailable */
   async function disable(ref: UserRef): Promise<User> {
-    return change(ref, (userId, deadline) => accounts.setStatus({ userId, status: 'disabled', deadline }))
+    return change(ref, (userId, deadline) => accounts.disable({ userId, deadline }))
   }
 
   /** Sets a password and ends the user's session. @throws Refusal `not_found`, `invalid_request` @throws Unavailable */

@@ -34,7 +34,7 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
     )
   }
 
-  const database = await PGlite.create(join(dataDir, 'postgres'))
+  const database = await openDatabase(join(dataDir, 'postgres'))
   await unlink(socketPath).catch(() => undefined)
   const server = new PGLiteSocketServer({ db: database, path: socketPath, maxConnections: MAX_CONNECTIONS })
   await server.start()
@@ -45,6 +45,15 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
     await server.stop()
     await database.close()
     await new Promise((resolve) => lock?.close(resolve))
+  }
+}
+
+async function openDatabase(directory: string): Promise<PGlite> {
+  try {
+    return await PGlite.create(directory)
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n')
+    throw new OperatorError(`the database in ${directory} is damaged or of another version: ${reason}`)
   }
 }
 

@@ -13,6 +13,9 @@ import type { StoreLog } from './store-call.js'
 /** How long the start waits for a store that does not answer yet, in milliseconds. */
 const START_LIMIT_MS = 60_000
 
+/** Pause between two attempts to reach a store at the start, in milliseconds. */
+const RETRY_MS = 100
+
 /** Errors that waiting does not cure: wrong credentials, no such database. */
 const HOPELESS = /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)/
 
@@ -106,18 +109,21 @@ async function restore(registry: SessionRegistry, accounts: Accounts): Promise<v
 /** Tries until it succeeds, saying once a second what it waits for. @throws OperatorError after a minute */
 async function waitFor(store: string, reach: () => Promise<void>, log: StoreLog): Promise<void> {
   const started = performance.now()
-  for (;;) {
-    const attempt = performance.now()
+  for (let said = 0; ; ) {
     try {
       return await reach()
     } catch (error) {
       const reason = describe(error as Error)
+      const waited = performance.now() - started
       if (HOPELESS.test(reason)) throw new OperatorError(`${store} refuses the connection: ${reason}`)
-      if (performance.now() - started > START_LIMIT_MS) {
+      if (waited > START_LIMIT_MS) {
         throw new OperatorError(`${store} cannot be reached after ${START_LIMIT_MS / 1000} s: ${reason}`)
       }
-      log.warn(`waiting for ${store}: ${reason}`)
-      await sleep(1000 - Math.min(1000, performance.now() - attempt))
+      if (waited >= said * 1000) {
+        said = Math.floor(waited / 1000) + 1
+        log.warn(`waiting for ${store}: ${reason}`)
+      }
+      await sleep(RETRY_MS)
     }
   }
 }

@@ -1,0 +1,27 @@
+import { pino } from 'pino'
+import { buildApp } from '../app.js'
+import { loadConfig } from '../config.js'
+import { createAccounts } from '../stores/accounts.js'
+import { createMemorySessionRegistry } from '../stores/memory-session-registry.js'
+
+/** The OpenAPI document as text. It is made from the routes themselves; the stores behind them are never asked. */
+export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<string> {
+  const log = pino({ level: 'silent' })
+  const app = await buildApp({
+    config: loadConfig({}),
+    jwtSecret: 'never signs a token: this process only prints',
+    stores: {
+      accounts: createAccounts({ address: { url: 'postgres://127.0.0.1:1/none' }, log }),
+      registry: createMemorySessionRegistry(),
+      redis: undefined,
+    },
+    actions: { record: () => undefined },
+    log,
+  })
+  try {
+    await app.ready()
+    return yaml ? app.swagger({ yaml: true }) : `${JSON.stringify(app.swagger(), null, 2)}\n`
+  } finally {
+    await app.close()
+  }
+}

@@ -1,0 +1,137 @@
+import { userInfo } from 'node:os'
+import { type Command, InvalidArgumentError } from 'commander'
+import { pino } from 'pino'
+import { type Config, loadConfig } from '../config.js'
+import { OperatorError } from '../errors.js'
+import { openLogStream } from '../log.js'
+import { createActionLog, type Event } from '../services/action-log.js'
+import { createPasswords } from '../services/passwords.js'
+import { createThrottle } from '../services/throttle.js'
+import { createUsers, type User, type UserRef, type Users } from '../services/users.js'
+import { openStores, type Stores } from '../stores/stores.js'
+import { askNewPassword } from './ask-password.js'
+
+interface Options {
+  user?: number
+  mobile?: string
+  json?: boolean
+}
+
+/** `auth-service user …` and `auth-service session …`. */
+export function addUserCommands(program: Command): void {
+  const user = program.command('user').description('look at and change accounts')
+
+  user
+    .command('add')
+    .description('add a user; asks for the password, or reads it from standard input')
+    .requiredOption('--mobile <number>', 'with country code, or as dialled in DEFAULT_REGION')
+    .option('--json', 'print JSON')
+    .action(async ({ mobile, json }: Options & { mobile: string }) => {
+      const password = await askNewPassword()
+      await administer('user_added', json, ({ users }) => users.add({ mobile, password }))
+    })
+
+  forUser('show', 'print a user', (ref, json) => administer(undefined, json, ({ users }) => users.find(ref)))
+  forUser('enable', 'let a disabled user log in again', (ref, json) =>
+    administer('user_enabled', json, ({ users }) => users.enable(ref)),
+  )
+  forUser('disable', 'end the user’s session and refuse new ones', (ref, json) =>
+    administer('user_disabled', json, ({ users }) => users.disable(ref)),
+  )
+  forUser('password', 'set a password and end the user’s session', async (ref, json) => {
+    const password = await askNewPassword()
+    await administer('password_changed', json, ({ users }) => users.setPassword(ref, password))
+  })
+  forUser('unlock', 'forget failed logins, so that the user can try again at once', (ref, json) =>
+    administer('user_unlocked', json, async ({ users, config, stores }) => {
+      const found = await users.find(ref)
+      await unlock(found, config, stores)
+      return found
+    }),
+  )
+
+  program
+    .command('session')
+    .description('end sessions')
+    .command('end')
+    .description('end a user’s session; the account stays enabled')
+    .requiredOption('--user <id>', 'user id', parseUserId)
+    .option('--json', 'print JSON')
+    .action((options: Options) =>
+      administer('session_ended', options.json, ({ users }) => users.endSession(refOf(options))),
+    )
+
+  function forUser(
+    name: string,
+    description: string,
+    run: (ref: UserRef, json: boolean | undefined) => Promise<void>,
+  ): void {
+    user
+      .command(name)
+      .description(description)
+      .option('--user <id>', 'user id', parseUserId)
+      .option('--mobile <number>', 'mobile number')
+      .option('--json', 'print JSON')
+      .action((options: Options) => run(refOf(options), options.json))
+  }
+}
+
+/** Runs one change on the stores, writes it into the action log, and prints the user as it is afterwards. */
+async function administer(
+  event: Event | undefined,
+  json: boolean | undefined,
+  change: (context: { users: Users; config: Config; stores: Stores }) => Promise<User>,
+): Promise<void> {
+  const config = loadConfig(process.env, { signs: false })
+  // Standard output is for the answer: a script reads it.
+  const log = pino({ level: 'warn' }, pino.destination(process.stderr.fd))
+  const actions = createActionLog(
+    openLogStream(config.actionLog === '-' ? process.stderr.fd : config.actionLog),
+  )
+  const passwords = createPasswords({ cost: config.bcryptCost })
+  const stores = await openStores(config.stores, log, { beside: true })
+  try {
+    const users = createUsers({ ...stores, passwords, region: config.defaultRegion })
+    const changed = await change({ users, config, stores })
+    if (event) {
+      const origin = { url: null, method: `cli by ${userInfo().username}`, ip: null, request_id: null }
+      actions.record(event, origin, { user_id: changed.userId })
+    }
+    print(changed, json)
+  } finally {
+    await Promise.all([stores.close(), passwords.close(), actions.close()])
+  }
+}
+
+async function unlock({ mobile }: User, config: Config, { redis }: Stores): Promise<void> {
+  if (!redis) {
+    throw new OperatorError('embedded mode counts failures in the serving process: restart it to forget them')
+  }
+  const log = pino({ level: 'silent' })
+  const { loginMaxFailures: maxFailures, loginWindowSeconds: windowSeconds } = config
+  await createThrottle({ maxFailures, windowSeconds, redis, log }).forget(mobile)
+}
+
+function print({ userId, mobile, status, loggedIn, lastLogin, createdAt }: User, json = false): void {
+  const shown = {
+    user_id: userId,
+    mobile,
+    status,
+    logged_in: loggedIn,
+    last_login: lastLogin,
+    created_at: createdAt,
+  }
+  const lines = Object.entries(shown).map(([name, value]) => `${name.padEnd(11)} ${value ?? '-'}\n`)
+  process.stdout.write(json ? `${JSON.stringify(shown)}\n` : lines.join(''))
+}
+
+function parseUserId(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('expected a positive whole number')
+  return Number(text)
+}
+
+function refOf({ user: userId, mobile }: Options): UserRef {
+  if (userId !== undefined && mobile === undefined) return { userId }
+  if (mobile !== undefined && userId === undefined) return { mobile }
+  throw new OperatorError('say which user: either --user <id> or --mobile <number>')
+}

@@ -1,0 +1,44 @@
+import { Unavailable } from '../errors.js'
+import type { ClockReading } from '../stores/accounts.js'
+import { STORE_LIMIT_MS } from '../stores/store-call.js'
+
+/** How long a write may wait to be committed, in milliseconds from when it is sent. */
+const COMMIT_LIMIT_MS = 300
+
+/** Waited beyond a commit's deadline before a caller is told 503, so that nothing commits after that answer. */
+export const COMMIT_MARGIN_MS = 40
+
+/** The moment on the database's clock that lies `limitMs` from now, measured from a reading on the monotonic clock. */
+export function deadlineIn(limitMs: number, clock: ClockReading): number {
+  return clock.database + (performance.now() - clock.monotonic) + limitMs
+}
+
+export type Budget = ReturnType<typeof startBudget>
+
+/** Divides what an operation may take among its calls. Monotonic: a clock that is set back does not prolong it. */
+export function startBudget(totalMs: number) {
+  const end = performance.now() + totalMs
+  const left = () => end - performance.now()
+  return { limit, commitLimit, within }
+
+  /** Milliseconds for the next call to a store. */
+  function limit(): number {
+    return Math.min(STORE_LIMIT_MS, left())
+  }
+
+  /** Milliseconds for the next commit. @throws Unavailable when too little is left to begin one. */
+  function commitLimit(): number {
+    const limitMs = Math.min(COMMIT_LIMIT_MS, left() - COMMIT_MARGIN_MS)
+    if (limitMs <= COMMIT_MARGIN_MS) throw new Unavailable('out of time before the commit')
+    return limitMs
+  }
+
+  /** Waits for work that has no limit of its own. @throws Unavailable */
+  async function within<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Unavailable('out of time while hashing')), Math.max(0, left()))
+    })
+    return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
+  }
+}

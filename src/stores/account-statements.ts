@@ -1,0 +1,117 @@
+import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm'
+import type { Database } from './postgres.js'
+import { userLogin } from './tables.js'
+
+/**
+ * Every statement on accounts, prepared. Those that write carry their own deadline, in milliseconds of the database's
+ * clock, and say in their WHERE what must still be so: no row means that something has moved, or that it is too late.
+ */
+export function prepareStatements(database: Database) {
+  const { placeholder } = sql
+  const now = sql`clock_timestamp()`
+  const nowMs = inMilliseconds(now)
+
+  // Strictly increasing per user, and ahead of a database that came back without its last commits.
+  const nextStamp = sql`greatest(${userLogin.lastLoginStamp} + 1, (${nowMs})::bigint)`
+  const heldSession = {
+    userId: userLogin.userId,
+    stamp: userLogin.lastLoginStamp,
+    sessionId: userLogin.sessionId,
+    expiresAt: sql<number | null>`${inMilliseconds(sql`${userLogin.sessionExpiresAt}`)}`
+      .mapWith(Number)
+      .as('expires_at'),
+  }
+  const session = {
+    ...heldSession,
+    status: userLogin.status,
+    now: sql<number>`${nowMs}`.mapWith(Number).as('now'),
+  }
+  const account = {
+    ...session,
+    mobile: userLogin.mobile,
+    passwordHash: userLogin.password,
+    lastLogin: userLogin.lastLogin,
+    createdAt: userLogin.createdAt,
+  }
+  const sameUser = eq(userLogin.userId, placeholder('userId'))
+  const beforeDeadline = sql`${nowMs} < ${placeholder('deadline')}::double precision`
+  const sameSession = and(
+    sql`${userLogin.sessionId} = ${placeholder('sessionId')}`,
+    sql`${userLogin.lastLoginStamp} = ${placeholder('stamp')}::bigint`,
+  )
+  const sameHash = sql`${userLogin.password} = ${placeholder('verifiedHash')}`
+  const isActive = eq(userLogin.status, 'active')
+  const ended = { sessionId: null, lastLoginStamp: nextStamp }
+  const newHash = { password: sql`${placeholder('passwordHash')}` }
+
+  const update = (
+    name: string,
+    set: Parameters<ReturnType<typeof database.update<typeof userLogin>>['set']>[0],
+    where: SQL | undefined,
+  ) => database.update(userLogin).set(set).where(where).returning(heldSession).prepare(name)
+
+  return {
+    findByMobile: database
+      .select(account)
+      .from(userLogin)
+      .where(eq(userLogin.mobile, placeholder('mobile')))
+      .prepare('find_by_mobile'),
+    findById: database.select(account).from(userLogin).where(sameUser).prepare('find_by_id'),
+    findSession: database.select(session).from(userLogin).where(sameUser).prepare('find_session'),
+
+    beginSession: database
+      .update(userLogin)
+      .set({
+        ...newHash,
+        lastLoginStamp: nextStamp,
+        lastLogin: now,
+        sessionId: sql`${placeholder('sessionId')}`,
+        sessionExpiresAt: sql`${now} + make_interval(secs => ${placeholder('ttlSeconds')}::double precision)`,
+      })
+      .where(
+        and(
+          sameUser,
+          sameHash,
+          isActive,
+          sql`${userLogin.lastLoginStamp} is not distinct from ${placeholder('seenStamp')}::bigint`,
+          beforeDeadline,
+        ),
+      )
+      .returning({
+        stamp: heldSession.stamp,
+        expiresAt: heldSession.expiresAt,
+        issuedAt: sql<number>`floor(extract(epoch from ${now}))::bigint`.mapWith(Number).as('issued_at'),
+      })
+      .prepare('begin_session'),
+
+    endSession: update('end_session', ended, and(sameUser, sameSession, beforeDeadline)),
+    changePassword: update(
+      'change_password',
+      { ...ended, ...newHash },
+      and(sameUser, sameSession, sameHash, isActive, beforeDeadline),
+    ),
+    endAnySession: update('end_any_session', ended, and(sameUser, beforeDeadline)),
+    disable: update('disable', { ...ended, status: 'disabled' }, and(sameUser, beforeDeadline)),
+    enable: update('enable', { status: 'active' }, and(sameUser, beforeDeadline)),
+    setPassword: update('set_password', { ...ended, ...newHash }, and(sameUser, beforeDeadline)),
+
+    add: database
+      .insert(userLogin)
+      .values({ mobile: placeholder('mobile'), password: placeholder('passwordHash') })
+      .onConflictDoNothing({ target: userLogin.mobile })
+      .returning({ userId: userLogin.userId })
+      .prepare('add_user'),
+    any: database.select({ userId: userLogin.userId }).from(userLogin).limit(1).prepare('any_user'),
+    liveSessions: database
+      .select(heldSession)
+      .from(userLogin)
+      .where(and(isNotNull(userLogin.sessionId), sql`${userLogin.sessionExpiresAt} > ${now}`))
+      .prepare('live_sessions'),
+    ping: database.select({ one: sql<number>`1` }).from(sql`(values (1)) as one`).prepare('ping'),
+  }
+}
+
+/** A time in milliseconds as floating point: a JavaScript Date would cut the microseconds off. */
+function inMilliseconds(time: SQL): SQL {
+  return sql`(extract(epoch from ${time}) * 1000)::double precision`
+}
