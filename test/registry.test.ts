@@ -14,15 +14,16 @@ const TOMORROW = Date.now() + 86_400_000
 t.test('the registry in Redis', async (t) => {
   const server = await startRedis()
   const redis = new Redis(server.url)
+  const connections = { reader: redis, writer: redis }
   t.teardown(async () => {
     redis.disconnect()
     await server.stop()
   })
 
-  await behavesAsMaxRegister(t, createRedisSessionRegistry({ redis, log: silent() }))
+  await behavesAsMaxRegister(t, createRedisSessionRegistry({ redis: connections, log: silent() }))
 
   t.test('keeps an entry until its token has been dead for five minutes', async (t) => {
-    const registry = createRedisSessionRegistry({ redis, log: silent() })
+    const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await registry.join(900, { stamp: 1, sessionId: 'a' }, TOMORROW)
 
     t.equal(await redis.pexpiretime('jwt_token:900'), TOMORROW + 5 * 60_000)
@@ -30,7 +31,7 @@ t.test('the registry in Redis', async (t) => {
   })
 
   t.test('takes an older system’s raw token for nothing', async (t) => {
-    const registry = createRedisSessionRegistry({ redis, log: silent() })
+    const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await redis.set('jwt_token:901', 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln')
 
     t.equal(await registry.read(901), undefined)
@@ -39,14 +40,14 @@ t.test('the registry in Redis', async (t) => {
 
   t.test('compares stamps beyond the precision of a double', async (t) => {
     await redis.set('jwt_token:902', '9007199254740993.a')
-    const registry = createRedisSessionRegistry({ redis, log: silent() })
+    const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
 
     t.equal(await registry.join(902, { stamp: 9007199254740992, sessionId: 'b' }, TOMORROW), 'newer')
     t.equal(await redis.get('jwt_token:902'), '9007199254740993.a')
   })
 
   t.test('goes on when Redis forgets the script', async (t) => {
-    const registry = createRedisSessionRegistry({ redis, log: silent() })
+    const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await registry.join(903, { stamp: 1, sessionId: 'a' }, TOMORROW)
     await redis.script('FLUSH')
 
@@ -121,6 +122,14 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     for (const order of permutations(writes)) ends.add(JSON.stringify((await joinAll(...order)).held))
 
     t.strictSame([...ends], [JSON.stringify(session(3, 'c'))])
+  })
+
+  t.test('remembers at least as long as the entry before would have been', async (t) => {
+    const longAgo = Date.now() - 6 * 60_000
+    await registry.join(1_000_002, session(1, 'a'), TOMORROW)
+    await registry.join(1_000_002, session(2, 'b'), longAgo)
+
+    t.strictSame(await registry.read(1_000_002), session(2, 'b'))
   })
 
   t.test('forgets what expired more than five minutes ago', async (t) => {

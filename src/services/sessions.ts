@@ -55,7 +55,7 @@ export type Sessions = ReturnType<typeof createSessions>
 /**
  * The session protocol: one live session per user over two stores. D is the authority, the row in PostgreSQL;
  * R is the registry in Redis, a max-register. A change is committed in D with a compare-and-set, then joined
- * into R, and is acknowledged only when both have it.
+ * into R, and is acknowledged only when both have it. The steps are named as in the model, test/model/steps.ts.
  */
 export function createSessions({ accounts, registry, tokens, passwords, ttlSeconds, recovery }: Needs) {
   return { begin, identify, inspect, end, changePassword }
@@ -92,6 +92,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
       const { userId, sessionId: earlier, expiresAt: earlierExpiry } = account
       const sessionId = newSessionId()
       const limitMs = budget.commitLimit()
+      // Step "commit in D".
       const begun = await accounts.beginSession(
         {
           userId,
@@ -104,26 +105,35 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
         },
         limitMs + COMMIT_MARGIN_MS,
       )
-
-      if (begun) {
-        const { stamp, issuedAt, expiresAt } = begun
-        const joined = await registry.join(userId, { stamp, sessionId }, expiresAt, budget.limit())
-        if (joined !== 'collision') {
-          return {
-            token: tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: ttlSeconds }),
-            userId,
-            sessionId,
-            expiresIn: ttlSeconds,
-            supersededSessionId: (earlierExpiry ?? 0) > account.clock.database ? earlier : null,
-          }
-        }
+      // Step "join".
+      const written = begun && {
+        ...begun,
+        joined: await registry.join(
+          userId,
+          { stamp: begun.stamp, sessionId },
+          begun.expiresAt,
+          budget.limit(),
+        ),
       }
 
-      // Nothing was committed, or the stamp collided with one that R knows and D had lost: look again.
-      const found: Account | undefined = await accounts.findById(userId, budget.limit())
-      if (!found) throw invalidCredentials('user deleted')
-      requireActive(found)
-      account = found
+      if (written?.joined !== 'held') {
+        // Nothing was committed, or R knows of something later: step "login reads D again".
+        const found: Account | undefined = await accounts.findById(userId, budget.limit())
+        if (!found) throw invalidCredentials('user deleted')
+        requireActive(found)
+        account = found
+        // A later login is what R knows, and this one is done and superseded. Or D still holds this one, having lost what
+        // R remembers: step "repeat above the collided stamp".
+        if (written?.joined !== 'newer' || found.sessionId === sessionId) continue
+      }
+      const { stamp, issuedAt } = written
+      return {
+        token: tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: ttlSeconds }),
+        userId,
+        sessionId,
+        expiresIn: ttlSeconds,
+        supersededSessionId: (earlierExpiry ?? 0) > account.clock.database ? earlier : null,
+      }
     }
     throw new Unavailable('other logins of this user were faster')
   }
@@ -137,6 +147,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    */
   async function identify(token: string): Promise<Session> {
     const session = inspect(token)
+    // Steps "identify reads D" and "identify reads R".
     const [held, entry] = await Promise.all([
       accounts.findSession(session.userId),
       registry.read(session.userId),
@@ -179,6 +190,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     const held = await accounts.findSession(userId)
     if (!held) return session
     const limitMs = budget.commitLimit()
+    // Step "end in D".
     const ended = isHeld(held, session)
       ? await accounts.endSession(
           { userId, sessionId, stamp, deadline: deadlineIn(limitMs, held.clock) },
@@ -225,17 +237,18 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     await joinHeld(ended, account.clock, budget)
   }
 
-  /** Joins what D holds before anything changes: Redis away is found out while the earlier session still lives. */
+  /** Step "canary join": joins what D holds before anything changes: Redis away is found out while the earlier session still lives. */
   async function proveWritable(account: Account | undefined): Promise<void> {
     // Without an account the same write goes to nobody's entry, so that an unknown mobile takes the same time.
     await registry.join(account?.userId ?? NOBODY, entryOf(account), account?.expiresAt ?? Date.now())
   }
 
+  /** Step "join what D holds": after an ending, the tombstone, or the newer session that stands. */
   async function joinHeld(held: HeldSession, clock: ClockReading, budget: Budget): Promise<void> {
     await registry.join(held.userId, entryOf(held), held.expiresAt ?? clock.database, budget.limit())
   }
 
-  /** Behind the answer: brings back what R has lost. The next request tries again if this one fails. */
+  /** Step "repair", behind the answer: brings back what R has lost. The next request tries again if this one fails. */
   function repair(held: SessionReading): void {
     registry.join(held.userId, entryOf(held), held.expiresAt ?? held.clock.database).catch(() => undefined)
   }

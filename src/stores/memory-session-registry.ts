@@ -29,7 +29,7 @@ export function createMemorySessionRegistry(): SessionRegistry {
         if (entry.sessionId !== null) return 'collision'
       }
     }
-    entries.set(userId, { ...entry, until: expiresAt + KEPT_AFTER_EXPIRY_MS })
+    entries.set(userId, { ...entry, until: Math.max(expiresAt + KEPT_AFTER_EXPIRY_MS, held?.until ?? 0) })
     if (++joins % SWEEP_EVERY === 0) sweep()
     return 'held'
   }

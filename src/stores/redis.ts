@@ -2,11 +2,38 @@ import { Redis } from 'ioredis'
 import { OperatorError } from '../errors.js'
 import type { StoreLog } from './store-call.js'
 
+/** Two connections to one Redis: what is asked never waits behind, or goes down with, what is written. */
+export interface RedisConnections {
+  reader: Redis
+  writer: Redis
+}
+
 /**
- * One connection to Redis that fails fast: nothing queues while Redis is away, nothing is sent again after a
- * reconnect (the caller has been answered by then), and a silent connection is given up after a second.
+ * Connections that fail fast: nothing queues while Redis is away, nothing is sent again after a reconnect (the caller
+ * has been answered by then), and a silent connection is given up after a second.
+ *
+ * A demoted master refuses writes with READONLY: the writer reconnects until it has found the new master, and the
+ * reader, which could go on being told old things, follows it there.
  */
-export function createRedis(url: string): Redis {
+export function createRedis(url: string): RedisConnections {
+  let demoted = false
+  const reader = connection(url)
+  const writer = connection(url, (error) => {
+    if (!error.message.startsWith('READONLY')) return false
+    demoted = true
+    return 1
+  })
+  writer.on('ready', async () => {
+    if (!demoted) return
+    const [role] = await writer.role().catch(() => [])
+    if (role !== 'master') return
+    demoted = false
+    reader.disconnect(true)
+  })
+  return { reader, writer }
+}
+
+function connection(url: string, reconnectOnError: (error: Error) => 1 | false = () => false): Redis {
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: 500,
@@ -14,17 +41,21 @@ export function createRedis(url: string): Redis {
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 400) + Math.random() * 50,
-    // A demoted master answers READONLY: reconnecting finds the new one.
-    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+    // At once after a lost connection, then less and less often.
+    retryStrategy: (attempt) => (attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 400) + Math.random() * 50),
+    reconnectOnError,
   })
   // Every failed command is reported by its caller; without a listener each reconnect would print a stack.
   redis.on('error', () => undefined)
   return redis
 }
 
-/** Resolves once Redis is ready to serve, rejects with the reason of the next failed attempt to connect. */
-export function reachRedis(redis: Redis): Promise<void> {
+/** Resolves once both connections are ready to serve, rejects with the reason of the next failed attempt. */
+export async function reachRedis({ reader, writer }: RedisConnections): Promise<void> {
+  await Promise.all([reader, writer].map(reach))
+}
+
+function reach(redis: Redis): Promise<void> {
   return new Promise((resolve, reject) => {
     if (redis.status === 'ready') return resolve()
     const settle = (error?: Error) => {
@@ -55,8 +86,12 @@ export async function requireNoEviction(redis: Redis, log: StoreLog): Promise<vo
   }
 }
 
-/** Says goodbye, or closes the socket where Redis does not answer: `quit` rejects while it is away. */
-export async function closeRedis(redis: Redis): Promise<void> {
+/** Says goodbye, or closes the sockets where Redis does not answer: `quit` rejects while it is away. */
+export async function closeRedis({ reader, writer }: RedisConnections): Promise<void> {
+  await Promise.all([reader, writer].map(close))
+}
+
+async function close(redis: Redis): Promise<void> {
   const hangUp = setTimeout(() => redis.disconnect(), 500)
   await redis.quit().catch(() => redis.disconnect())
   clearTimeout(hangUp)

@@ -1,4 +1,5 @@
-import type { Redis, Result } from 'ioredis'
+import type { Result } from 'ioredis'
+import type { RedisConnections } from './redis.js'
 import { createStoreCall, type StoreLog } from './store-call.js'
 
 /** The newest event that the registry knows of a user: a login, or an ending (a tombstone, without session). */
@@ -35,7 +36,8 @@ export const KEPT_AFTER_EXPIRY_MS = 5 * 60_000
  * Stamps are compared as decimal text, by length and then letter by letter: Lua's numbers are doubles. A value of
  * another form (an older system's raw token) counts as stamp 0. An equal entry is written again rather than
  * skipped: a join that succeeds has also proved that Redis takes writes. DEL is never used: it would forget
- * the stamp that keeps late writes out.
+ * the stamp that keeps late writes out. Nor does an entry ever expire earlier than the one before it would have: when
+ * the lifetime of tokens is made shorter, the older ones still live as long as they say.
  */
 const JOIN = `
 local held = redis.call('GET', KEYS[1])
@@ -49,8 +51,10 @@ if heldStamp then
     if session ~= '' then return -1 end
   end
 end
-redis.call('SET', KEYS[1], ARGV[1] .. '.' .. ARGV[2])
+local entry, left = ARGV[1] .. '.' .. ARGV[2], redis.call('PTTL', KEYS[1])
+redis.call('SET', KEYS[1], entry)
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+if left > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1], entry, 'PX', left) end
 return 1
 `
 
@@ -60,16 +64,22 @@ declare module 'ioredis' {
   }
 }
 
+interface Needs {
+  redis: RedisConnections
+  log: StoreLog
+}
+
 /** The registry in Redis: `jwt_token:<user id>` holds `<stamp>.<session id>`, a tombstone `<stamp>.`. */
-export function createRedisSessionRegistry({ redis, log }: { redis: Redis; log: StoreLog }): SessionRegistry {
+export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegistry {
+  const { reader, writer } = redis
   // EVALSHA, and EVAL where Redis has forgotten the script.
-  redis.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
+  writer.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
   const call = createRedisCall(log)
 
   return { read, join, ping }
 
   async function read(userId: number): Promise<RegistryEntry | undefined> {
-    return parse(await call(() => redis.get(keyOf(userId))))
+    return parse(await call(() => reader.get(keyOf(userId))))
   }
 
   async function join(
@@ -80,14 +90,14 @@ export function createRedisSessionRegistry({ redis, log }: { redis: Redis; log: 
   ): Promise<Joined> {
     const until = String(Math.ceil(expiresAt) + KEPT_AFTER_EXPIRY_MS)
     const answer = await call(
-      () => redis.joinSession(keyOf(userId), String(entry.stamp), entry.sessionId ?? '', until),
+      () => writer.joinSession(keyOf(userId), String(entry.stamp), entry.sessionId ?? '', until),
       limitMs,
     )
     return answer === 1 ? 'held' : answer === 0 ? 'newer' : 'collision'
   }
 
   async function ping(): Promise<void> {
-    await call(() => redis.ping())
+    await Promise.all([call(() => reader.ping()), call(() => writer.ping())])
   }
 }
 

@@ -12,6 +12,12 @@ export const STORE_LIMIT_MS = 250
 /** Calls in a row that may run out of time before the connections behind them are taken for dead. */
 const MISSES_UNTIL_HUNG = 3
 
+/**
+ * For so long, in milliseconds, nothing is tried after a connection was refused: the driver would keep the caller waiting
+ * for its next attempt, only to tell the same.
+ */
+const REFUSED_FOR_MS = 100
+
 class OutOfTime extends Error {}
 
 interface Needs {
@@ -33,8 +39,10 @@ interface Needs {
 export function createStoreCall({ store, log, meansAway, onHung }: Needs) {
   let away = false
   let misses = 0
+  let refusedUntil = 0
 
   return async function call<T>(work: () => Promise<T>, limitMs = STORE_LIMIT_MS): Promise<T> {
+    if (performance.now() < refusedUntil) throw new Unavailable(`${store}: refused a connection just now`)
     try {
       const result = await withinLimit(work(), limitMs)
       misses = 0
@@ -51,6 +59,7 @@ export function createStoreCall({ store, log, meansAway, onHung }: Needs) {
         away = true
         log.warn(`${store} is away: ${reason}`)
       }
+      if (reason === 'ECONNREFUSED') refusedUntil = performance.now() + REFUSED_FOR_MS
       misses = outOfTime ? misses + 1 : 0
       if (misses >= MISSES_UNTIL_HUNG) {
         misses = 0

@@ -22,7 +22,7 @@ const HOPELESS = /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)/
 export interface Stores {
   accounts: Accounts
   registry: SessionRegistry
-  /** Undefined in embedded mode. */
+  /** The connection for writing; undefined in embedded mode. */
   redis: Redis | undefined
   /** The key that embedded mode made for itself, to be used where no other is set. */
   generatedSecret: string | undefined
@@ -60,10 +60,10 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
       waitFor('PostgreSQL', () => reachPostgres(address), log),
       waitFor('Redis', () => reachRedis(redis), log),
     ])
-    await requireNoEviction(redis, log)
+    await requireNoEviction(redis.writer, log)
     await requireCurrentSchema(address)
   } catch (error) {
-    redis.disconnect()
+    await closeRedis(redis)
     throw error
   }
 
@@ -73,7 +73,7 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
   return {
     accounts,
     registry: createRedisSessionRegistry({ redis, log }),
-    redis,
+    redis: redis.writer,
     generatedSecret: undefined,
     close: async () => {
       await Promise.all([accounts.close(), closeRedis(redis)])

@@ -119,7 +119,7 @@ export function findProgram(name: string): string | undefined {
   return directories.map((directory) => join(directory, name)).find(isExecutable)
 }
 
-function requireProgram(name: string): string {
+export function requireProgram(name: string): string {
   const path = findProgram(name)
   if (!path) throw new Error(`${name} is not installed: run npm test, which installs it or says how to`)
   return path
@@ -135,7 +135,7 @@ function isExecutable(path: string): boolean {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that its package has made. */
-function unprivilegedUser(): { uid: number; gid: number } | undefined {
+export function unprivilegedUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const idOf = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: idOf('-u'), gid: idOf('-g') }

@@ -1,0 +1,227 @@
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { claimsOf, PASSWORD } from '../helper.js'
+import type { Operation } from './history.js'
+import type { Random } from './random.js'
+
+/** A client gives up after this, a little beyond the longest answer that is promised, in milliseconds. */
+const GIVES_UP_MS = 2500
+
+export interface User {
+  id: number
+  mobile: string
+}
+
+export interface Load {
+  history: Operation[]
+  /** Lets every client finish what it is doing. */
+  stop(): Promise<void>
+}
+
+export interface LoadOptions {
+  /** Addresses of the instances, asked anew before every request: a row may replace one. */
+  urls: () => string[]
+  users: User[]
+  random: Random
+  clients?: number
+  /** Logins at a time: more than the machine has cores would only measure how long hashing takes. */
+  maxLogins?: number
+  /** Longest pause of a client between two requests, in milliseconds. */
+  pauseMs?: number
+}
+
+/**
+ * Clients that log random users in and out and ask about random tokens of theirs, live ones and dead ones, on random
+ * instances, until they are told to stop; and the history of all they asked and were told.
+ */
+export function startLoad({
+  urls,
+  users,
+  random,
+  clients = 8,
+  maxLogins = 2,
+  pauseMs = 30,
+}: LoadOptions): Load {
+  const history: Operation[] = []
+  const tokens = new Map<number, string[]>(users.map(({ id }) => [id, []]))
+  let running = true
+  let loggingIn = 0
+  const done = Promise.all(Array.from({ length: clients }, () => client()))
+
+  return {
+    history,
+    stop: async () => {
+      running = false
+      await done
+    },
+  }
+
+  async function client(): Promise<void> {
+    while (running) {
+      await act()
+      await sleep(random.integer(0, pauseMs))
+    }
+  }
+
+  async function act(): Promise<void> {
+    const user = random.pick(users)
+    const instance = random.integer(0, urls().length - 1)
+    const url = urls()[instance] ?? ''
+    const known = tokens.get(user.id) ?? []
+    if (known.length === 0 || random.chance(0.05)) return logIn(url, instance, user)
+    // Mostly the newest token, but the older ones must stay dead.
+    const token = random.chance(0.6) ? (known.at(-1) ?? '') : random.pick(known)
+    const kind = random.chance(0.1) ? 'logout' : random.chance(0.5) ? 'identify' : 'verify'
+    history.push(await ask(kind, url, instance, user.id, token))
+  }
+
+  async function logIn(url: string, instance: number, user: User): Promise<void> {
+    if (loggingIn >= maxLogins) return
+    loggingIn++
+    const { operation, token } = await login(url, instance, user)
+    loggingIn--
+    history.push(operation)
+    if (token) tokens.get(user.id)?.push(token)
+  }
+}
+
+/** One login, and its token where there is one. */
+export async function login(url: string, instance: number, user: User) {
+  const body = JSON.stringify({ mobile: user.mobile, password: PASSWORD })
+  const answer = await exchange(url, 'POST', '/login', {}, body)
+  const token: string | undefined = answer.status === 200 ? answer.body.data.token : undefined
+  const claims = token === undefined ? undefined : claimsOf(token)
+  const operation = record('login', user.id, instance, answer, claims?.jti)
+  const stamp: number | undefined = claims?.data.login_time
+  return { operation: { ...operation, stamp, token }, token }
+}
+
+/** One question about a token, or the end of its session. */
+export async function ask(
+  kind: 'logout' | 'identify' | 'verify',
+  url: string,
+  instance: number,
+  user: number,
+  token: string,
+): Promise<Operation> {
+  const authorization = { authorization: `Bearer ${token}` }
+  const answer =
+    kind === 'verify'
+      ? await exchange(url, 'POST', '/verify', {}, JSON.stringify({ token }))
+      : kind === 'identify'
+        ? await exchange(url, 'GET', '/identify', authorization)
+        : await exchange(url, 'POST', '/logout', authorization)
+  return record(kind, user, instance, answer, claimsOf(token).jti)
+}
+
+interface Answer {
+  status: number
+  // biome-ignore lint/suspicious/noExplicitAny: whatever came; what is used of it is checked
+  body: any
+  invoked: number
+  returned: number
+  /** The code of the error that came instead of an answer. */
+  lostBy: string | undefined
+  /** What is wrong with the form of the answer, if anything. */
+  flaw: string | undefined
+}
+
+function record(
+  kind: Operation['kind'],
+  user: number,
+  instance: number,
+  { status, body, invoked, returned, flaw, lostBy }: Answer,
+  session: string | undefined,
+): Operation {
+  const outcome = flaw ? 'unexpected' : (OUTCOMES[status] ?? 'unexpected')
+  return {
+    kind,
+    user,
+    instance,
+    invoked,
+    returned,
+    outcome,
+    status,
+    error: flaw ?? lostBy ?? body?.error,
+    session,
+    stamp: undefined,
+    token: undefined,
+  }
+}
+
+const OUTCOMES: Record<number, Operation['outcome']> = {
+  0: 'lost',
+  200: 'ok',
+  401: 'refused',
+  429: 'throttled',
+  503: 'unavailable',
+}
+
+let agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
+
+/** Closes what the clients have kept open, so that only the service's own descriptors are left to count. */
+export function closeConnections(): void {
+  agent.destroy()
+  agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
+}
+
+/** Sends one request; status 0 means that no answer came. */
+function exchange(
+  url: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
+  const invoked = performance.now()
+  return new Promise((resolve) => {
+    const settle = (
+      status: number,
+      received = '',
+      responseHeaders: http.IncomingHttpHeaders = {},
+      lostBy?: string,
+    ) => {
+      const parsed = parse(received)
+      const flaw = status === 0 ? undefined : flawOf(status, parsed, responseHeaders)
+      resolve({ status, body: parsed, invoked, returned: performance.now(), flaw, lostBy })
+    }
+    const request = http.request(
+      url + path,
+      {
+        method,
+        agent,
+        headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(GIVES_UP_MS),
+      },
+      (response) => {
+        let received = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk) => {
+          received += chunk
+        })
+        response.on('end', () => settle(response.statusCode ?? 0, received, response.headers))
+        response.on('error', () => settle(0))
+      },
+    )
+    request.on('error', (error: NodeJS.ErrnoException) => settle(0, '', {}, error.code))
+    request.end(body)
+  })
+}
+
+/** What the contract says of every answer: the envelope, and what 401 and 503 carry. */
+function flawOf(status: number, body: { code?: number } | undefined, headers: http.IncomingHttpHeaders) {
+  if (body?.code !== status) return `code ${body?.code} with status ${status}`
+  if (headers['cache-control'] !== 'no-store') return 'may be stored'
+  const challenged = headers['www-authenticate'] !== undefined
+  if ((status === 401) !== challenged) return `${status} ${challenged ? 'with' : 'without'} a challenge`
+  if (status === 503 && headers['retry-after'] !== '1') return '503 without Retry-After: 1'
+  return undefined
+}
+
+function parse(text: string) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * Loaded into an instance before its own code: holds every login between its two writes, after the commit and before the
+ * join, for as long as the file named by GATE_FILE exists. The join that only repeats what Redis holds is let through.
+ */
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+
+const { defineCommand } = Redis.prototype
+
+Redis.prototype.defineCommand = function (name, definition) {
+  defineCommand.call(this, name, definition)
+  const run = this[name]
+  this[name] = async (key, stamp, sessionId, ...others) => {
+    const held = await this.get(key)
+    const isNewSession = sessionId !== '' && held !== `${stamp}.${sessionId}`
+    while (isNewSession && existsSync(process.env.GATE_FILE)) await sleep(5)
+    return run.call(this, key, stamp, sessionId, ...others)
+  }
+}

@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface TcpProxy {
+  port: number
+  /** Sends new connections elsewhere and cuts the old ones. */
+  retarget(port: number): void
+  /** Cuts every connection. */
+  cut(): void
+  close(): void
+}
+
+/** What a proxy does with bytes on their way back to the client: pass them on, or not. */
+export type Passes = (bytes: Buffer, sent: string) => boolean
+
+/** A TCP proxy on loopback between the service and a store, or between a client and the service. */
+export async function startProxy(target: number, passes: Passes = () => true): Promise<TcpProxy> {
+  let current = target
+  const open = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(current, '127.0.0.1')
+    let sent = ''
+    for (const socket of [near, far]) {
+      open.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        open.delete(socket)
+        near.destroy()
+        far.destroy()
+      })
+    }
+    near.on('data', (bytes) => {
+      sent = bytes.toString('latin1')
+      far.write(bytes)
+    })
+    far.on('data', (bytes) => {
+      if (passes(bytes, sent)) near.write(bytes)
+      else near.destroy()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = () => {
+    for (const socket of open) socket.destroy()
+  }
+  return {
+    port: (server.address() as { port: number }).port,
+    retarget(port) {
+      current = port
+      cut()
+    },
+    cut,
+    close() {
+      cut()
+      server.close()
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import postgres from 'postgres'
+import type { Round } from '../round.js'
+import { fault, type Scenario } from '../scenario.js'
+import { snapshot } from '../stores.js'
+import { refusedAtOnce } from './redis.js'
+
+export const postgresRows: Scenario[] = [
+  fault({
+    number: 13,
+    name: 'PostgreSQL killed',
+    inject: ({ world }) => world.postgres.kill(),
+    heal: ({ world }) => world.postgres.start(),
+    also: refusedAtOnce,
+  }),
+
+  fault({
+    number: 14,
+    name: 'PostgreSQL hangs',
+    lastsMs: 3000,
+    inject: async ({ world }) => world.postgres.hang(),
+    heal: async ({ world }) => world.postgres.resume(),
+  }),
+
+  tooManyConnections(),
+
+  fault({
+    number: 17,
+    name: 'PostgreSQL read-only',
+    inject: ({ world }) => setReadOnly(world.sql, true),
+    heal: ({ world }) => setReadOnly(world.sql, false),
+  }),
+
+  lockedRow(),
+
+  fault({
+    number: 19,
+    name: 'PostgreSQL fails over and has lost the last commits',
+    durable: false,
+    lastsMs: 0,
+    inject: async (round) => {
+      const { world } = round
+      await world.postgres.kill()
+      const before = snapshot(world.postgres)
+      await world.postgres.start()
+      // These commits are acknowledged, and then they are gone.
+      await sleep(1500)
+      await world.postgres.kill()
+      before.restore()
+    },
+    heal: ({ world }) => world.postgres.start(),
+    also: newLoginsWork,
+  }),
+]
+
+function tooManyConnections(): Scenario {
+  const holders: postgres.Sql[] = []
+  return fault({
+    number: 16,
+    name: 'PostgreSQL has no connection left',
+    world: { postgresArgs: ['-c', 'max_connections=50', '-c', 'superuser_reserved_connections=3'] },
+    inject: async ({ world }) => {
+      await world.sql`create role holder login`
+      const url = world.postgres.url.replace('postgres@', 'holder@')
+      const hold = async () => {
+        const sql = postgres(url, { max: 1, connect_timeout: 1, idle_timeout: 0, backoff: false })
+        holders.push(sql)
+        await sql`select 1`
+      }
+      // Ours take every place that the service's leave.
+      for (let round = 0; round < 5; round++) {
+        await world.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'auth-service'`
+        await Promise.allSettled(Array.from({ length: 50 }, hold))
+      }
+    },
+    heal: async () => {
+      await Promise.all(holders.splice(0).map((sql) => sql.end({ timeout: 0 })))
+    },
+  })
+}
+
+function lockedRow(): Scenario {
+  let release: () => void = () => undefined
+  let lockedUser = 0
+  return fault({
+    number: 18,
+    name: 'the row of a user is locked',
+    lastsMs: 2500,
+    inject: ({ world, random }) =>
+      new Promise((locked) => {
+        lockedUser = random.pick(world.users.slice(0, 3)).id
+        const held = new Promise<void>((resolve) => {
+          release = resolve
+        })
+        world.sql
+          .begin(async (sql) => {
+            await sql`select 1 from user_login where user_id = ${lockedUser} for update`
+            locked()
+            await held
+          })
+          .catch(() => undefined)
+      }),
+    heal: async () => release(),
+    load: { clients: 12 },
+    world: { users: 6 },
+    also: ({ load }) => {
+      const others = load.history.filter(
+        ({ user, outcome }) => outcome === 'unavailable' && user !== lockedUser,
+      )
+      return others.length > 0 ? [`${others.length} requests of other users were refused`] : []
+    },
+  })
+}
+
+async function setReadOnly(sql: postgres.Sql, on: boolean): Promise<void> {
+  const session = await sql.reserve()
+  await session`set default_transaction_read_only = off`
+  await session.unsafe(`alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`)
+  await session`select pg_reload_conf()`
+  session.release()
+}
+
+/** Stamps come from the clock, so a login after the loss stands above all that Redis still remembers. */
+function newLoginsWork({ load, to }: Round): string[] {
+  const { history } = load
+  const dead = history.filter(
+    (login) =>
+      login.kind === 'login' &&
+      login.outcome === 'ok' &&
+      login.invoked > to &&
+      history.some(
+        ({ kind, outcome, session, user, invoked }) =>
+          kind === 'identify' &&
+          outcome === 'refused' &&
+          session === login.session &&
+          !history.some(
+            (other) =>
+              other !== login &&
+              other.user === user &&
+              (other.kind === 'login' || (other.kind === 'logout' && other.session === session)) &&
+              other.returned > login.invoked &&
+              other.invoked < invoked,
+          ),
+      ),
+  )
+  return dead.map(({ user }) => `a login of user ${user} after the loss was refused`)
+}

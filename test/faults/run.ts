@@ -1,0 +1,124 @@
+/**
+ * `npm run test:faults [-- --row N … --seed S --rounds K]`: injects every fault of the table, one after the other, into
+ * real instances on real stores, and prints what came of it. Ends with 1 when anything was not as it must be.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import type { Verdict } from './round.js'
+import { SCENARIOS } from './rows.js'
+import type { Scenario } from './scenario.js'
+
+/** No round takes a third of this; one that hangs must not keep the others from running. */
+const ROUND_LIMIT_MS = 90_000
+
+const USAGE = `Usage: npm run test:faults -- [options]
+
+  --row N      only this row of the table; may be given several times
+  --seed S     the first seed (default 1)
+  --rounds K   how many seeds, one after the other (default 1)
+  --list       print the rows and end
+`
+
+const { values } = parseArgs({
+  options: {
+    row: { type: 'string', multiple: true },
+    seed: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '1' },
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const wanted = values.row?.map(Number)
+const chosen = SCENARIOS.filter(({ number }) => !wanted || wanted.includes(number))
+
+if (values.help || chosen.length === 0) {
+  process.stdout.write(USAGE)
+  process.exit(values.help ? 0 : 2)
+}
+if (values.list) {
+  for (const { number, name } of chosen) process.stdout.write(`${String(number).padStart(3)}  ${name}\n`)
+  process.exit(0)
+}
+
+const verdicts: Verdict[] = []
+const notRun: string[] = []
+const started = performance.now()
+for (const [index, scenario] of chosen.entries()) {
+  const reason = scenario.impossible?.()
+  if (reason) {
+    notRun.push(`row ${scenario.number}, ${scenario.name}: not run: ${reason}`)
+    continue
+  }
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const seed = Number(values.seed) + round
+    progress(`${index + 1}/${chosen.length}  row ${scenario.number}, seed ${seed}: ${scenario.name}`)
+    const verdict = await verdictOf(scenario, seed)
+    verdicts.push(verdict)
+    for (const problem of verdict.problems) progress(`row ${scenario.number}, seed ${seed}: ${problem}`)
+  }
+}
+progress('')
+print()
+// Connections that were kept alive would keep the process, too.
+process.exit(verdicts.some(({ problems }) => problems.length > 0) || verdicts.length === 0 ? 1 : 0)
+
+async function verdictOf(scenario: Scenario, seed: number): Promise<Verdict> {
+  try {
+    return await Promise.race([scenario.run({ seed }), giveUp()])
+  } catch (error) {
+    const { number: row, name } = scenario
+    const nothing = {
+      requests: 0,
+      touched: 0,
+      wrong200: 0,
+      wrong401: 0,
+      slowestMs: 0,
+      slowestLoginMs: 0,
+      recoveryMs: 0,
+    }
+    return { row, name, seed, ...nothing, problems: [`the round itself failed: ${(error as Error).stack}`] }
+  }
+}
+
+async function giveUp(): Promise<never> {
+  await sleep(ROUND_LIMIT_MS, undefined, { ref: false })
+  throw new Error(`not over after ${ROUND_LIMIT_MS / 1000} s`)
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+  else if (text) process.stderr.write(`${text}\n`)
+}
+
+function print(): void {
+  const rows = [...new Set(verdicts.map(({ row, name }) => `${row}\t${name}`))].map((key) => {
+    const of = verdicts.filter(({ row, name }) => `${row}\t${name}` === key)
+    const sum = (pick: (verdict: Verdict) => number) =>
+      of.reduce((total, verdict) => total + pick(verdict), 0)
+    const most = (pick: (verdict: Verdict) => number) => Math.round(Math.max(...of.map(pick)))
+    return {
+      row: of[0]?.row,
+      fault: of[0]?.name,
+      seeds: of.length,
+      requests: sum((verdict) => verdict.requests),
+      touched: sum((verdict) => verdict.touched),
+      'wrong 200': sum((verdict) => verdict.wrong200),
+      'wrong 401': sum((verdict) => verdict.wrong401),
+      'slowest ms': most((verdict) => verdict.slowestMs),
+      'login ms': most((verdict) => verdict.slowestLoginMs),
+      'recovery ms': most((verdict) => verdict.recoveryMs),
+      ok: of.every(({ problems }) => problems.length === 0) ? 'yes' : 'NO',
+    }
+  })
+  console.table(rows)
+  for (const { row, seed, problems } of verdicts) {
+    for (const problem of problems) console.log(`row ${row}, seed ${seed}: ${problem}`)
+  }
+  for (const line of notRun) console.log(line)
+  const passed = verdicts.filter(({ problems }) => problems.length === 0).length
+  const requests = verdicts.reduce((total, verdict) => total + verdict.requests, 0)
+  const seconds = Math.round((performance.now() - started) / 1000)
+  console.log(
+    `${passed} of ${verdicts.length} rounds passed, ${notRun.length} rows not run, ${requests} requests, ${seconds} s`,
+  )
+}

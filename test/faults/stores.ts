@@ -1,0 +1,147 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { childrenOf, freePort, requireProgram, unprivilegedUser, until } from '../support/servers.js'
+
+/** A store whose process can be killed, hung and started again on the same port. */
+export interface RestartableStore {
+  url: string
+  port: number
+  directory: string
+  start(extraArgs?: string[]): Promise<void>
+  /** Ends it without letting it finish anything. */
+  kill(): Promise<void>
+  /** Stops every process of it where it stands, until `resume`. */
+  hang(): void
+  resume(): void
+  dispose(): Promise<void>
+}
+
+/** A Redis without persistence: what it holds dies with its process, unless a row saves it on purpose. */
+export async function createRedisServer(args: string[] = []): Promise<RestartableStore> {
+  const port = await freePort()
+  const directory = mkdtempSync(join(tmpdir(), 'auth-faults-redis-'))
+  const options = ['--bind', '127.0.0.1', '--port', String(port), '--dir', directory, '--save', '', ...args]
+  const url = `redis://127.0.0.1:${port}`
+  return restartable({
+    url,
+    port,
+    directory,
+    launch: (extra) => spawn(requireProgram('redis-server'), [...options, ...extra], { stdio: 'ignore' }),
+    answers: async () => {
+      const client = new Redis(url, { lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: 0 })
+      client.on('error', () => undefined)
+      try {
+        await client.connect()
+      } finally {
+        client.disconnect()
+      }
+    },
+  })
+}
+
+/** A PostgreSQL that survives the death of its processes; only the machine's own death is not provided for (-F). */
+export async function createPostgresServer(args: string[] = []): Promise<RestartableStore> {
+  const port = await freePort()
+  const directory = mkdtempSync(join(tmpdir(), 'auth-faults-postgres-'))
+  const as = unprivilegedUser()
+  if (as) chownSync(directory, as.uid, as.gid)
+  const data = join(directory, 'data')
+  const init = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
+  execFileSync(requireProgram('initdb'), init, { stdio: 'ignore', cwd: directory, ...as })
+  const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F', ...args]
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  return restartable({
+    url,
+    port,
+    directory,
+    launch: (extra) =>
+      spawn(requireProgram('postgres'), [...options, ...extra], { stdio: 'ignore', cwd: directory, ...as }),
+    answers: async () => {
+      const sql = postgres(url, { max: 1, connect_timeout: 1 })
+      await sql`select 1`.finally(() => sql.end({ timeout: 0 }))
+    },
+    // Children first: a postmaster that dies early would let them finish what they are doing.
+    killAll: (pid) => {
+      for (const each of [...childrenOf(pid), pid]) signalTo(each, 'SIGKILL')
+    },
+  })
+}
+
+/** Copies a stopped PostgreSQL's files, so that it can be put back to this moment. */
+export function snapshot({ directory }: RestartableStore): { restore(): void } {
+  const [data, copy] = [join(directory, 'data'), join(directory, 'copy')]
+  execFileSync('cp', ['-a', data, copy])
+  return {
+    restore() {
+      rmSync(data, { recursive: true })
+      renameSync(copy, data)
+    },
+  }
+}
+
+/** What a harness that is cut off must not leave behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+interface Parts {
+  url: string
+  port: number
+  directory: string
+  launch(extraArgs: string[]): ChildProcess
+  answers(): Promise<void>
+  killAll?(pid: number): void
+}
+
+function restartable({ url, port, directory, launch, answers, killAll }: Parts): RestartableStore {
+  let child: ChildProcess | undefined
+  return {
+    url,
+    port,
+    directory,
+    start,
+    kill,
+    hang: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+    dispose,
+  }
+
+  async function start(extraArgs: string[] = []): Promise<void> {
+    child = launch(extraArgs)
+    running.add(child)
+    await until(answers, { withinMs: 20_000 })
+  }
+
+  async function kill(): Promise<void> {
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    if (killAll) killAll(child.pid)
+    else child.kill('SIGKILL')
+    await ended
+  }
+
+  function signal(name: NodeJS.Signals): void {
+    if (!child?.pid) return
+    for (const pid of [...childrenOf(child.pid), child.pid]) signalTo(pid, name)
+  }
+
+  async function dispose(): Promise<void> {
+    await kill()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Connections come and go: one that has gone meanwhile needs no signal. */
+function signalTo(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
