@@ -14,6 +14,8 @@ export interface User {
 
 export interface Load {
   history: Operation[]
+  /** Makes the clients open new connections. */
+  reconnect(): void
   /** Lets every client finish what it is doing. */
   stop(): Promise<void>
 }
@@ -50,6 +52,7 @@ export function startLoad({
 
   return {
     history,
+    reconnect: closeConnections,
     stop: async () => {
       running = false
       await done

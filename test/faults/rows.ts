@@ -1,9 +1,15 @@
 import { instanceRows } from './rows/instances.js'
+import { machineRows } from './rows/machine.js'
+import { networkRows } from './rows/network.js'
 import { postgresRows } from './rows/postgres.js'
 import { redisRows } from './rows/redis.js'
 import type { Scenario } from './scenario.js'
 
 /** Every fault of the table, in its order. */
-export const SCENARIOS: Scenario[] = [...redisRows, ...postgresRows, ...instanceRows].sort(
-  (a, b) => a.number - b.number,
-)
+export const SCENARIOS: Scenario[] = [
+  ...redisRows,
+  ...postgresRows,
+  ...instanceRows,
+  ...machineRows,
+  ...networkRows,
+].sort((a, b) => a.number - b.number)

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { appendFileSync, chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -20,6 +20,9 @@ export interface RestartableStore {
   resume(): void
   dispose(): Promise<void>
 }
+
+/** Addresses of the network namespaces that the harness makes. */
+export const TEST_NETWORK = '10.231.7.0/24'
 
 /** A Redis without persistence: what it holds dies with its process, unless a row saves it on purpose. */
 export async function createRedisServer(args: string[] = []): Promise<RestartableStore> {
@@ -53,6 +56,8 @@ export async function createPostgresServer(args: string[] = []): Promise<Restart
   const data = join(directory, 'data')
   const init = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
   execFileSync(requireProgram('initdb'), init, { stdio: 'ignore', cwd: directory, ...as })
+  // For the row that puts a network of its own between the service and its stores.
+  appendFileSync(join(data, 'pg_hba.conf'), `host all all ${TEST_NETWORK} trust\n`)
   const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F', ...args]
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   return restartable({
