@@ -93,6 +93,9 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
 
 export type App = Awaited<ReturnType<typeof buildApp>>
 
+/** Connections that are open at the same time; more are closed at once, before they could take the descriptors of the others. */
+const MAX_CONNECTIONS = 10_000
+
 function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
   const app = Fastify({
     loggerInstance: log,
@@ -114,6 +117,7 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
 
   // Node keeps the first thousand headers by default: a second Authorization beyond them would go unseen.
   app.server.maxHeadersCount = 0
+  app.server.maxConnections = MAX_CONNECTIONS
 
   // Exactly JSON: Fastify would also take text/plain.
   app.removeAllContentTypeParsers()

@@ -1,3 +1,4 @@
+import { abuseRows } from './rows/abuse.js'
 import { instanceRows } from './rows/instances.js'
 import { machineRows } from './rows/machine.js'
 import { networkRows } from './rows/network.js'
@@ -12,4 +13,5 @@ export const SCENARIOS: Scenario[] = [
   ...instanceRows,
   ...machineRows,
   ...networkRows,
+  ...abuseRows,
 ].sort((a, b) => a.number - b.number)
