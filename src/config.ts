@@ -22,7 +22,17 @@ const Environment = Type.Object({
     Type.String({ format: 'postgres-url', expected: 'postgres://user:password@host:5432/database' }),
   ),
   REDIS_URL: Type.Optional(
-    Type.String({ format: 'redis-url', expected: 'redis://host:6379 or rediss://host:6379' }),
+    Type.String({
+      format: 'redis-urls',
+      expected: 'redis://host:6379 or rediss://host:6379; several, comma-separated, with REDIS_MODE',
+    }),
+  ),
+  REDIS_MODE: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], {
+    default: 'single',
+    expected: 'single, cluster or sentinel',
+  }),
+  REDIS_SENTINEL_NAME: Type.Optional(
+    Type.String({ expected: 'the name of the master that the sentinels watch' }),
   ),
   JWT_SECRET: Type.Optional(
     Type.String({
@@ -92,10 +102,17 @@ export const SETTINGS = Object.keys(Environment.properties)
 /** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
 export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET'] as const
 
+/** Which servers hold the sessions. `sentinelName` where they are found through sentinels. */
+export interface RedisSettings {
+  readonly mode: 'single' | 'cluster' | 'sentinel'
+  readonly urls: readonly string[]
+  readonly sentinelName: string | undefined
+}
+
 /** Where the data lives: in this process and one directory, or in servers. */
 export type StoreConfig =
   | { kind: 'embedded'; dataDir: string }
-  | { kind: 'servers'; databaseUrl: string; redisUrl: string }
+  | { kind: 'servers'; databaseUrl: string; redis: RedisSettings }
 
 export interface Config {
   readonly production: boolean
@@ -143,6 +160,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
       )
     }
   }
+  if (env?.REDIS_MODE === 'single' && given.REDIS_URL?.includes(',')) {
+    problems.push('REDIS_URL: names several servers: set REDIS_MODE to cluster or sentinel')
+  }
+  if (env?.REDIS_MODE === 'sentinel' && !given.REDIS_SENTINEL_NAME) {
+    problems.push('REDIS_SENTINEL_NAME: is missing (REDIS_MODE is sentinel)')
+  }
   if (problems.length > 0 || !env) throw new OperatorError(`cannot start: ${unique(problems).join('; ')}`)
 
   return Object.freeze({
@@ -151,7 +174,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     port: env.PORT,
     stores: Object.freeze(
       env.DATABASE_URL && env.REDIS_URL
-        ? { kind: 'servers' as const, databaseUrl: env.DATABASE_URL, redisUrl: env.REDIS_URL }
+        ? { kind: 'servers' as const, databaseUrl: env.DATABASE_URL, redis: redisSettings(env) }
         : { kind: 'embedded' as const, dataDir: resolve(env.DATA_DIR) },
     ),
     jwtSecret: env.JWT_SECRET,
@@ -169,6 +192,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     docs: env.DOCS === 'on',
     shutdownSeconds: env.SHUTDOWN_SECONDS,
   })
+}
+
+function redisSettings(env: Static<typeof Environment>): RedisSettings {
+  const urls = (env.REDIS_URL ?? '').split(',').map((url) => url.trim())
+  return { mode: env.REDIS_MODE, urls, sentinelName: env.REDIS_SENTINEL_NAME }
 }
 
 function withoutEmpty(environment: NodeJS.ProcessEnv): Record<string, string> {
@@ -221,7 +249,7 @@ function parse(given: Record<string, string>, problems: string[]): Static<typeof
 
 const FORMATS: Record<string, (value: string) => boolean> = {
   'postgres-url': (value) => hasProtocol(value, ['postgres:', 'postgresql:']),
-  'redis-url': (value) => hasProtocol(value, ['redis:', 'rediss:']),
+  'redis-urls': (value) => value.split(',').every((url) => hasProtocol(url.trim(), ['redis:', 'rediss:'])),
   'signing-secret': isStrongSecret,
   region: isSupportedCountry,
   addresses: (value) => value.split(',').every((part) => isAddressRange(part.trim())),

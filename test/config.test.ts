@@ -72,7 +72,11 @@ t.test('every setting', async (t) => {
       production: true,
       host: '0.0.0.0',
       port: 0,
-      stores: { kind: 'servers', databaseUrl: STORES.DATABASE_URL, redisUrl: STORES.REDIS_URL },
+      stores: {
+        kind: 'servers',
+        databaseUrl: STORES.DATABASE_URL,
+        redis: { mode: 'single', urls: [STORES.REDIS_URL], sentinelName: undefined },
+      },
       jwtSecret: SECRET,
       issuer: 'issuer.test',
       audience: 'audience.test',
@@ -98,7 +102,7 @@ t.test('every setting', async (t) => {
     const config = loadConfig(SERVERS)
 
     t.throws(() => Object.assign(config, { jwtSecret: 'another' }), TypeError)
-    t.throws(() => Object.assign(config.stores, { redisUrl: 'another' }), TypeError)
+    t.throws(() => Object.assign(config.stores, { databaseUrl: 'another' }), TypeError)
     t.equal(config.jwtSecret, SECRET)
   })
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
-import { Refusal } from '../errors.js'
+import { Refusal, Unavailable } from '../errors.js'
+import type { RedisClient } from '../stores/redis.js'
 import { createRedisCall } from '../stores/session-registry.js'
 import type { StoreLog } from '../stores/store-call.js'
 
@@ -12,7 +12,7 @@ interface Needs {
   maxFailures: number
   windowSeconds: number
   /** Where all instances count together; undefined counts in this process. */
-  redis: Redis | undefined
+  redis: RedisClient | undefined
   log: StoreLog
 }
 
@@ -47,7 +47,7 @@ export function createThrottle({ maxFailures, windowSeconds, redis, log }: Needs
       return proof
     } catch (error) {
       if (error instanceof Refusal && error.slug === 'invalid_credentials') {
-        await Promise.all([call(() => accounts.penalty(key)), call(() => addresses.penalty(address))])
+        await Promise.all([count(accounts, key), count(addresses, address)])
       }
       throw error
     }
@@ -59,17 +59,29 @@ export function createThrottle({ maxFailures, windowSeconds, redis, log }: Needs
   }
 
   async function requireRoom(limiter: RateLimiterAbstract, key: string): Promise<void> {
-    const counted = await call(() => limiter.get(key))
+    const counted = await call(() => limiter.get(key)).catch(allowUncounted)
     if (!counted || counted.consumedPoints < limiter.points) return
     throw new Refusal('too_many_attempts', {
       retryAfter: Math.max(1, Math.ceil(counted.msBeforeNext / 1000)),
     })
   }
 
+  async function count(limiter: RateLimiterAbstract, key: string): Promise<void> {
+    await call(() => limiter.penalty(key)).catch(allowUncounted)
+  }
+
   function limiter(keyPrefix: string, points: number): RateLimiterAbstract {
     const options = { keyPrefix, points, duration: windowSeconds }
     return redis ? new RateLimiterRedis({ ...options, storeClient: redis }) : new RateLimiterMemory(options)
   }
+}
+
+/**
+ * A count that is out of reach lets the attempt through. Where Redis is away as a whole no login gets as far as its
+ * password; where a node of a cluster is, the users on the other nodes must not be the ones who are refused.
+ */
+function allowUncounted(error: unknown): undefined {
+  if (!(error instanceof Unavailable)) throw error
 }
 
 /** Redis need not know whose mobile number it counts. */

@@ -1,11 +1,21 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { OperatorError } from '../errors.js'
 import type { StoreLog } from './store-call.js'
 
+/** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master of a name. */
+export interface RedisAddress {
+  mode: 'single' | 'cluster' | 'sentinel'
+  urls: readonly string[]
+  /** Of the master, where sentinels are asked. */
+  sentinelName?: string | undefined
+}
+
+export type RedisClient = Redis | Cluster
+
 /** Two connections to one Redis: what is asked never waits behind, or goes down with, what is written. */
 export interface RedisConnections {
-  reader: Redis
-  writer: Redis
+  reader: RedisClient
+  writer: RedisClient
 }
 
 /**
@@ -15,16 +25,16 @@ export interface RedisConnections {
  * A demoted master refuses writes with READONLY: the writer reconnects until it has found the new master, and the
  * reader, which could go on being told old things, follows it there.
  */
-export function createRedis(url: string): RedisConnections {
+export function createRedis(address: RedisAddress): RedisConnections {
   let demoted = false
-  const reader = connection(url)
-  const writer = connection(url, (error) => {
+  const reader = connection(address)
+  const writer = connection(address, (error) => {
     if (!error.message.startsWith('READONLY')) return false
     demoted = true
     return 1
   })
   writer.on('ready', async () => {
-    if (!demoted) return
+    if (!demoted || !(writer instanceof Redis)) return
     const [role] = await writer.role().catch(() => [])
     if (role !== 'master') return
     demoted = false
@@ -33,16 +43,23 @@ export function createRedis(url: string): RedisConnections {
   return { reader, writer }
 }
 
-function connection(url: string, reconnectOnError: (error: Error) => 1 | false = () => false): Redis {
-  const redis = new Redis(url, {
+/** What the clients of all modes are told. */
+type SharedOptions = Omit<
+  RedisOptions,
+  'host' | 'port' | 'path' | 'sentinels' | 'replyMapping' | 'himportFieldsets'
+>
+
+type ReconnectOnError = (error: Error) => 1 | false
+
+function connection(address: RedisAddress, reconnectOnError: ReconnectOnError = () => false): RedisClient {
+  const redis = clientOf(address, {
     lazyConnect: true,
     connectTimeout: 500,
     socketTimeout: 1000,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // At once after a lost connection, then less and less often.
-    retryStrategy: (attempt) => (attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 400) + Math.random() * 50),
+    retryStrategy,
     reconnectOnError,
   })
   // Every failed command is reported by its caller; without a listener each reconnect would print a stack.
@@ -50,12 +67,58 @@ function connection(url: string, reconnectOnError: (error: Error) => 1 | false =
   return redis
 }
 
+function clientOf({ mode, urls, sentinelName = '' }: RedisAddress, options: SharedOptions): RedisClient {
+  const [first = ''] = urls
+  const { username, password, protocol } = new URL(first)
+  const shared: SharedOptions = {
+    ...options,
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' && { tls: {} }),
+  }
+  switch (mode) {
+    case 'single':
+      return new Redis(first, options)
+    case 'sentinel':
+      return new Redis({
+        ...shared,
+        sentinels: urls.map(hostAndPort),
+        name: sentinelName,
+        sentinelRetryStrategy: retryStrategy,
+      })
+    case 'cluster':
+      // Every node may answer where a slot is now; one that cannot is passed over, not waited for.
+      return new Cluster(urls.map(hostAndPort), {
+        redisOptions: shared,
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        clusterRetryStrategy: retryStrategy,
+        slotsRefreshTimeout: 500,
+        slotsRefreshInterval: 1000,
+        maxRedirections: 3,
+        retryDelayOnFailover: 20,
+        retryDelayOnClusterDown: 20,
+        retryDelayOnTryAgain: 20,
+      })
+  }
+}
+
+function hostAndPort(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url)
+  return { host: hostname, port: Number(port || 6379) }
+}
+
+/** At once after a lost connection, then less and less often. */
+function retryStrategy(attempt: number): number {
+  return attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 400) + Math.random() * 50
+}
+
 /** Resolves once both connections are ready to serve, rejects with the reason of the next failed attempt. */
 export async function reachRedis({ reader, writer }: RedisConnections): Promise<void> {
   await Promise.all([reader, writer].map(reach))
 }
 
-function reach(redis: Redis): Promise<void> {
+function reach(redis: RedisClient): Promise<void> {
   return new Promise((resolve, reject) => {
     if (redis.status === 'ready') return resolve()
     const settle = (error?: Error) => {
@@ -74,15 +137,18 @@ function reach(redis: Redis): Promise<void> {
  *
  * @throws OperatorError
  */
-export async function requireNoEviction(redis: Redis, log: StoreLog): Promise<void> {
-  const memory = await redis.info('memory').catch(() => '')
-  const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1]
-  if (policy === undefined) {
-    log.warn('redis: cannot read maxmemory-policy (INFO is not allowed); it must be noeviction')
-  } else if (policy !== 'noeviction') {
-    throw new OperatorError(
-      `redis: maxmemory-policy is ${policy}, but sessions must not be evicted: set it to noeviction`,
-    )
+export async function requireNoEviction(redis: RedisClient, log: StoreLog): Promise<void> {
+  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis]
+  for (const server of servers) {
+    const memory = await server.info('memory').catch(() => '')
+    const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1]
+    if (policy === undefined) {
+      log.warn('redis: cannot read maxmemory-policy (INFO is not allowed); it must be noeviction')
+    } else if (policy !== 'noeviction') {
+      throw new OperatorError(
+        `redis: maxmemory-policy is ${policy}, but sessions must not be evicted: set it to noeviction`,
+      )
+    }
   }
 }
 
@@ -91,7 +157,7 @@ export async function closeRedis({ reader, writer }: RedisConnections): Promise<
   await Promise.all([reader, writer].map(close))
 }
 
-async function close(redis: Redis): Promise<void> {
+async function close(redis: RedisClient): Promise<void> {
   const hangUp = setTimeout(() => redis.disconnect(), 500)
   await redis.quit().catch(() => redis.disconnect())
   clearTimeout(hangUp)

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
 import type { StoreConfig } from '../config.js'
 import { OperatorError } from '../errors.js'
 import { type Accounts, createAccounts } from './accounts.js'
 import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
 import { createMemorySessionRegistry } from './memory-session-registry.js'
 import { describe, migrate, reachPostgres, requireCurrentSchema } from './postgres.js'
-import { closeRedis, createRedis, reachRedis, requireNoEviction } from './redis.js'
+import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis.js'
 import { createRedisSessionRegistry, type SessionRegistry } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
 
@@ -23,7 +22,7 @@ export interface Stores {
   accounts: Accounts
   registry: SessionRegistry
   /** The connection for writing; undefined in embedded mode. */
-  redis: Redis | undefined
+  redis: RedisClient | undefined
   /** The key that embedded mode made for itself, to be used where no other is set. */
   generatedSecret: string | undefined
   close(): Promise<void>
@@ -54,7 +53,7 @@ export async function migrateStores(config: StoreConfig, log: StoreLog): Promise
 
 async function openServers(config: StoreConfig & { kind: 'servers' }, log: StoreLog): Promise<Stores> {
   const address = { url: config.databaseUrl }
-  const redis = createRedis(config.redisUrl)
+  const redis = createRedis(config.redis)
   try {
     await Promise.all([
       waitFor('PostgreSQL', () => reachPostgres(address), log),

@@ -1,4 +1,5 @@
 import { abuseRows } from './rows/abuse.js'
+import { clusterRow } from './rows/cluster.js'
 import { instanceRows } from './rows/instances.js'
 import { machineRows } from './rows/machine.js'
 import { networkRows } from './rows/network.js'
@@ -14,4 +15,5 @@ export const SCENARIOS: Scenario[] = [
   ...machineRows,
   ...networkRows,
   ...abuseRows,
+  clusterRow(),
 ].sort((a, b) => a.number - b.number)

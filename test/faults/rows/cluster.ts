@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis } from 'ioredis'
+import { findProgram, until } from '../../support/servers.js'
+import type { Operation } from '../history.js'
+import type { Round } from '../round.js'
+import { fault, type Scenario } from '../scenario.js'
+import { createRedisServer, type RestartableStore } from '../stores.js'
+
+/** After so many milliseconds of silence a node counts as failed, and its replica may take over. */
+const NODE_TIMEOUT_MS = 1000
+
+/** Failing over may take the timeout, an election, and the clients' next look at the map of slots. */
+const FAILOVER_LIMIT_MS = NODE_TIMEOUT_MS + 2000
+
+/** Row 11: a cluster of three masters and three replicas loses a master. */
+export function clusterRow(): Scenario {
+  let nodes: RestartableStore[] = []
+  let lost = new Set<number>()
+  return fault({
+    number: 11,
+    name: 'a Redis Cluster loses a master',
+    impossible: () => (findProgram('redis-cli') ? undefined : 'redis-cli is not installed'),
+    lastsMs: FAILOVER_LIMIT_MS,
+    world: {
+      instance: { env: { REDIS_MODE: 'cluster' } },
+      through: async ({ postgres }) => {
+        nodes = await createCluster()
+        return { databaseUrl: postgres.url, redisUrl: nodes.map(({ url }) => url).join() }
+      },
+    },
+    inject: async (round) => {
+      const { world } = round
+      const [victim] = nodes
+      if (!victim) return
+      lost = await usersOn(victim, round)
+      const seed = nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
+      world.redisClient.disconnect()
+      world.redisClient = new Cluster(seed) as unknown as Redis
+      world.redisClient.on('error', () => undefined)
+      await victim.kill()
+    },
+    also: async ({ load, from }) => {
+      for (const node of nodes) await node.dispose()
+      const others = load.history.filter(
+        ({ outcome, user, invoked }) => outcome === 'unavailable' && invoked > from && !lost.has(user),
+      )
+      return [
+        ...(lost.size === 0 ? ['the node that was killed held no user'] : []),
+        ...(others.length > 0
+          ? [`${others.length} requests of users on other nodes were refused (${kindsOf(others)})`]
+          : []),
+      ]
+    },
+  })
+}
+
+function kindsOf(operations: Operation[]): string {
+  return [...new Set(operations.map(({ kind }) => kind))].join(', ')
+}
+
+async function createCluster(): Promise<RestartableStore[]> {
+  // Without the last setting every node stops answering while one range of slots has no master.
+  const args = [
+    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+    ...['--cluster-require-full-coverage', 'no'],
+  ]
+  const nodes = await Promise.all(Array.from({ length: 6 }, () => createRedisServer(args)))
+  await Promise.all(nodes.map((node) => node.start()))
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'])
+  await until(async () => {
+    for (const { port } of nodes) {
+      const info = execFileSync('redis-cli', ['-p', String(port), 'cluster', 'info'], { encoding: 'utf8' })
+      if (!info.includes('cluster_state:ok')) throw new Error('the cluster is not complete')
+    }
+  })
+  // A replica that has not caught up may not take over.
+  await sleep(NODE_TIMEOUT_MS)
+  return nodes
+}
+
+/** The users whose entries are on this node. */
+async function usersOn({ url }: RestartableStore, { world }: Round): Promise<Set<number>> {
+  const node = new Redis(url)
+  const slots = (await node.cluster('SLOTS')).filter(([, , master]) => url.endsWith(`:${master?.[1]}`))
+  const held = new Set<number>()
+  for (const { id } of world.users) {
+    const slot = await node.cluster('KEYSLOT', `jwt_token:${id}`)
+    if (slots.some(([from, to]) => slot >= from && slot <= to)) held.add(id)
+  }
+  node.disconnect()
+  return held
+}
