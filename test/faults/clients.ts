@@ -14,6 +14,8 @@ export interface User {
 
 export interface Load {
   history: Operation[]
+  /** Takes a login that somebody else has made into the history, and its token to those asked about. */
+  learn(login: { operation: Operation; token: string | undefined }): void
   /** Makes the clients open new connections. */
   reconnect(): void
   /** Lets every client finish what it is doing. */
@@ -52,6 +54,7 @@ export function startLoad({
 
   return {
     history,
+    learn,
     reconnect: closeConnections,
     stop: async () => {
       running = false
@@ -81,10 +84,13 @@ export function startLoad({
   async function logIn(url: string, instance: number, user: User): Promise<void> {
     if (loggingIn >= maxLogins) return
     loggingIn++
-    const { operation, token } = await login(url, instance, user)
+    learn(await login(url, instance, user))
     loggingIn--
+  }
+
+  function learn({ operation, token }: { operation: Operation; token: string | undefined }): void {
     history.push(operation)
-    if (token) tokens.get(user.id)?.push(token)
+    if (token) tokens.get(operation.user)?.push(token)
   }
 }
 

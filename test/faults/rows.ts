@@ -1,5 +1,6 @@
 import { abuseRows } from './rows/abuse.js'
 import { clusterRow } from './rows/cluster.js'
+import { floodRow } from './rows/flood.js'
 import { instanceRows } from './rows/instances.js'
 import { machineRows } from './rows/machine.js'
 import { networkRows } from './rows/network.js'
@@ -16,4 +17,5 @@ export const SCENARIOS: Scenario[] = [
   ...networkRows,
   ...abuseRows,
   clusterRow(),
+  floodRow(),
 ].sort((a, b) => a.number - b.number)
