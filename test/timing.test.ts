@@ -30,16 +30,17 @@ t.test('a refused login takes the same time for every reason', { timeout: 120_00
     }
   }
 
-  const usual = median(times.get('wrong password') ?? [])
+  const usual = undisturbed(times.get('wrong password') ?? [])
   for (const [name, samples] of times) {
-    const ratio = median(samples) / usual
+    const ratio = undisturbed(samples) / usual
     t.ok(
       Math.abs(ratio - 1) < 0.1,
-      `${name}: median ${median(samples).toFixed(1)} ms, ratio ${ratio.toFixed(3)}`,
+      `${name}: ${undisturbed(samples).toFixed(1)} ms, ratio ${ratio.toFixed(3)}`,
     )
   }
 })
 
-function median(samples: number[]): number {
-  return samples.toSorted((a, b) => a - b)[samples.length >> 1] ?? Number.NaN
+/** The lower quartile: what else the machine does only ever adds to a time. */
+function undisturbed(samples: number[]): number {
+  return samples.toSorted((a, b) => a - b)[samples.length >> 2] ?? Number.NaN
 }

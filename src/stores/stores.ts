@@ -54,14 +54,16 @@ export async function migrateStores(config: StoreConfig, log: StoreLog): Promise
 async function openServers(config: StoreConfig & { kind: 'servers' }, log: StoreLog): Promise<Stores> {
   const address = { url: config.databaseUrl }
   const redis = createRedis(config.redis)
+  const giveUp = new AbortController()
   try {
     await Promise.all([
-      waitFor('PostgreSQL', () => reachPostgres(address), log),
-      waitFor('Redis', () => reachRedis(redis), log),
+      waitFor('PostgreSQL', () => reachPostgres(address), log, giveUp.signal),
+      waitFor('Redis', () => reachRedis(redis), log, giveUp.signal),
     ])
     await requireNoEviction(redis.writer, log)
     await requireCurrentSchema(address)
   } catch (error) {
+    giveUp.abort()
     await closeRedis(redis)
     throw error
   }
@@ -106,12 +108,19 @@ async function restore(registry: SessionRegistry, accounts: Accounts): Promise<v
 }
 
 /** Tries until it succeeds, saying once a second what it waits for. @throws OperatorError after a minute */
-async function waitFor(store: string, reach: () => Promise<void>, log: StoreLog): Promise<void> {
+async function waitFor(
+  store: string,
+  reach: () => Promise<void>,
+  log: StoreLog,
+  signal?: AbortSignal,
+): Promise<void> {
   const started = performance.now()
   for (let said = 0; ; ) {
     try {
       return await reach()
     } catch (error) {
+      // The other store is hopeless: there is nothing to wait for any more.
+      if (signal?.aborted) throw error
       const reason = describe(error as Error)
       const waited = performance.now() - started
       if (HOPELESS.test(reason)) throw new OperatorError(`${store} refuses the connection: ${reason}`)

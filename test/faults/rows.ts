@@ -3,6 +3,7 @@ import { clusterRow } from './rows/cluster.js'
 import { floodRow } from './rows/flood.js'
 import { instanceRows } from './rows/instances.js'
 import { machineRows } from './rows/machine.js'
+import { manySessionsRows } from './rows/many-sessions.js'
 import { networkRows } from './rows/network.js'
 import { postgresRows } from './rows/postgres.js'
 import { redisRows } from './rows/redis.js'
@@ -17,5 +18,6 @@ export const SCENARIOS: Scenario[] = [
   ...networkRows,
   ...abuseRows,
   clusterRow(),
+  ...manySessionsRows,
   floodRow(),
 ].sort((a, b) => a.number - b.number)

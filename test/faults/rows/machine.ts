@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findProgram } from '../../support/servers.js'
 import { temporaryDirectory } from '../../support/service-process.js'
 import { fault, type Scenario } from '../scenario.js'
@@ -32,7 +33,11 @@ export const machineRows: Scenario[] = [
     lastsMs: 1500,
     inject: async ({ world, load }) => {
       for (const instance of world.instances) limitDescriptors(instance, instance.usage()?.descriptors ?? 64)
-      load.reconnect()
+      // Each time, connections beyond the limit cannot be accepted: their clients hear nothing.
+      for (let time = 0; time < 5; time++) {
+        load.reconnect()
+        await sleep(300)
+      }
     },
     heal: async ({ world }) => {
       for (const instance of world.instances) limitDescriptors(instance, hardLimit(instance))

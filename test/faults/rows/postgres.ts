@@ -88,7 +88,7 @@ function lockedRow(): Scenario {
     lastsMs: 2500,
     inject: ({ world, random }) =>
       new Promise((locked) => {
-        lockedUser = random.pick(world.users.slice(0, 3)).id
+        lockedUser = random.pick(world.users).id
         const held = new Promise<void>((resolve) => {
           release = resolve
         })
@@ -102,7 +102,7 @@ function lockedRow(): Scenario {
       }),
     heal: async () => release(),
     load: { clients: 12 },
-    world: { users: 6 },
+    world: { users: 3 },
     also: ({ load }) => {
       const others = load.history.filter(
         ({ user, outcome }) => outcome === 'unavailable' && user !== lockedUser,
