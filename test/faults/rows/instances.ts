@@ -42,11 +42,14 @@ export const instanceRows: Scenario[] = [
     },
   }),
 
-  gated({
-    number: 22,
-    name: 'an instance pauses between its two writes',
-    heal: async ({ gate }) => gate.open(),
-  }),
+  ...(['database', 'off'] as const).map((recovery) =>
+    gated({
+      number: 22,
+      name: `an instance pauses between its two writes, recovery ${recovery === 'off' ? 'off' : 'on'}`,
+      recovery,
+      heal: async ({ gate }) => gate.open(),
+    }),
+  ),
 
   gated({
     number: 23,
@@ -195,10 +198,12 @@ interface Gate {
 /** Rows 22 and 23: logins of the first instance stop after their commit; others log the same users in meanwhile. */
 function gated({
   heal,
+  recovery = 'database',
   ...row
 }: {
   number: number
   name: string
+  recovery?: 'off' | 'database'
   heal(parts: { gate: Gate; round: Round }): Promise<void>
 }): Scenario {
   const file = join(temporaryDirectory(), 'gate')
@@ -206,7 +211,7 @@ function gated({
   return fault({
     ...row,
     lastsMs: 1500,
-    world: { users: 4 },
+    world: { users: 4, recovery },
     inject: async (round) => {
       writeFileSync(file, 'closed')
       await replaceFirst(round, { nodeArgs: preload('gate'), env: { GATE_FILE: file } })

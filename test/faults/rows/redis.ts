@@ -102,8 +102,10 @@ export const redisRows: Scenario[] = [
     inject: async ({ world }) => void (await world.redisClient.script('FLUSH')),
     touched: ({ load, from }) =>
       load.history.filter(({ kind, invoked }) => kind === 'login' && invoked > from).length,
-    also: ({ load }) =>
-      load.history.some(({ outcome }) => outcome === 'unavailable') ? ['a forgotten script was noticed'] : [],
+    also: ({ load, from }) =>
+      load.history.some(({ outcome, invoked }) => outcome === 'unavailable' && invoked > from)
+        ? ['a forgotten script was noticed']
+        : [],
   }),
 ]
 

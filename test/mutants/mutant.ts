@@ -1,0 +1,20 @@
+import type { Edit } from './plant.js'
+
+/** A mistake that somebody could make, and what should notice it. */
+export interface Mutant {
+  name: string
+  edits: Edit[]
+  /** Rows of the fault table by their number and probes by their name, tried in this order. */
+  caughtBy: (number | string)[]
+  /** The mistake is about time, so that a problem about time counts. Else a busy machine could be taken for a catch. */
+  slow?: true
+  /** Why nothing can notice it: then it is listed and not run. */
+  equivalent?: string
+}
+
+export const SESSIONS = 'services/sessions.js'
+export const TOKENS = 'services/tokens.js'
+export const PASSWORDS = 'services/passwords.js'
+export const STATEMENTS = 'stores/account-statements.js'
+export const REGISTRY = 'stores/session-registry.js'
+export const STORE_CALL = 'stores/store-call.js'

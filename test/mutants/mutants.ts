@@ -1,0 +1,12 @@
+import type { Mutant } from './mutant.js'
+import { answerMutants } from './mutants/answers.js'
+import { credentialMutants } from './mutants/credentials.js'
+import { identifyMutants } from './mutants/identify.js'
+import { protocolMutants } from './mutants/protocol.js'
+
+export const MUTANTS: Mutant[] = [
+  ...protocolMutants,
+  ...identifyMutants,
+  ...credentialMutants,
+  ...answerMutants,
+]

@@ -1,0 +1,67 @@
+import { type Mutant, SESSIONS, STORE_CALL } from '../mutant.js'
+
+const unavailable = "super('temporarily_unavailable', { reason, retryAfter: 1 });"
+
+/** What callers are told, and when, while a store is away. */
+export const answerMutants: Mutant[] = [
+  {
+    name: '401 for an outage',
+    caughtBy: [2, 'Redis killed'],
+    edits: [{ file: 'errors.js', find: unavailable, replace: "super('session_ended', { reason });" }],
+  },
+  {
+    name: '200 for an outage',
+    caughtBy: [2, 'Redis killed', 'PostgreSQL killed'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: `const [held, entry] = await Promise.all([
+            accounts.findSession(session.userId),
+            registry.read(session.userId),
+        ]);`,
+        replace: `const [held, entry] = await Promise.all([
+            accounts.findSession(session.userId),
+            registry.read(session.userId),
+        ]).catch(() => []);
+        if (!held)
+            return session;`,
+      },
+    ],
+  },
+  {
+    name: 'no Retry-After on a 503',
+    caughtBy: ['Redis killed'],
+    edits: [{ file: 'errors.js', find: ', retryAfter: 1 }', replace: ' }' }],
+  },
+  {
+    name: 'the identity of the user on a 401',
+    caughtBy: ['each store has its say'],
+    edits: [
+      {
+        file: 'hooks/require-session.js',
+        find: `async (request) => {
+        request.session = await`,
+        replace: `async (request, reply) => {
+        reply.header('x-user-id', '1');
+        request.session = await`,
+      },
+    ],
+  },
+  {
+    name: 'no time limit on calls to the stores',
+    slow: true,
+    caughtBy: [3, 'Redis hangs', 'PostgreSQL hangs'],
+    edits: [{ file: STORE_CALL, find: 'await withinLimit(work(), limitMs)', replace: 'await work()' }],
+  },
+  {
+    name: 'a time limit of a second',
+    slow: true,
+    caughtBy: ['Redis hangs', 'PostgreSQL hangs'],
+    edits: [{ file: STORE_CALL, find: 'STORE_LIMIT_MS = 250', replace: 'STORE_LIMIT_MS = 1000' }],
+  },
+  {
+    name: 'a pool that hangs is kept',
+    caughtBy: ['dead connections'],
+    edits: [{ file: 'stores/postgres.js', find: ', onHung: replacePool }', replace: ' }' }],
+  },
+]

@@ -1,0 +1,86 @@
+import { type Mutant, PASSWORDS, SESSIONS, STATEMENTS } from '../mutant.js'
+
+const isHeld = 'const ended = isHeld(held, session)\n'
+const ends = "update('end_session', ended, and(sameUser, sameSession, beforeDeadline))"
+
+/** Logging in, logging out and changing the password, less one condition at a time. */
+export const credentialMutants: Mutant[] = [
+  {
+    name: 'logout ends whatever session the user has',
+    caughtBy: ['logout'],
+    edits: [
+      { file: SESSIONS, find: isHeld, replace: 'const ended = true\n' },
+      { file: STATEMENTS, find: ends, replace: ends.replace('sameSession, ', '') },
+    ],
+  },
+  {
+    name: 'the statement of a logout does not name the session',
+    caughtBy: ['changed meanwhile'],
+    edits: [{ file: STATEMENTS, find: ends, replace: ends.replace('sameSession, ', '') }],
+  },
+  {
+    name: 'the statement of a login does not compare the hash',
+    caughtBy: ['changed meanwhile'],
+    edits: [
+      { file: STATEMENTS, find: 'sameUser, sameHash, isActive, sql', replace: 'sameUser, isActive, sql' },
+    ],
+  },
+  {
+    name: 'the statement of a login does not compare the status',
+    caughtBy: ['changed meanwhile'],
+    edits: [
+      { file: STATEMENTS, find: 'sameUser, sameHash, isActive, sql', replace: 'sameUser, sameHash, sql' },
+    ],
+  },
+  {
+    name: 'every password is right',
+    caughtBy: ['credentials'],
+    edits: [
+      {
+        file: 'services/password-worker.js',
+        find: 'const matches = compareSync(password, stored);',
+        replace: 'const matches = true;',
+      },
+    ],
+  },
+  {
+    name: 'a disabled user may log in',
+    caughtBy: ['credentials'],
+    edits: [
+      { file: SESSIONS, find: "if (account.status !== 'active')", replace: 'if (false)' },
+      { file: STATEMENTS, find: 'sameUser, sameHash, isActive, sql', replace: 'sameUser, sameHash, sql' },
+    ],
+  },
+  {
+    name: 'a password ends at its NUL',
+    caughtBy: ['credentials'],
+    edits: [{ file: PASSWORDS, find: "if (password.includes('\\0'))", replace: 'if (false)' }],
+  },
+  {
+    name: 'a password ends after 72 bytes',
+    caughtBy: ['credentials'],
+    edits: [
+      {
+        file: PASSWORDS,
+        find: 'if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES)',
+        replace: 'if (false)',
+      },
+    ],
+  },
+  {
+    name: 'a change of password asks for none',
+    caughtBy: ['password change'],
+    edits: [{ file: SESSIONS, find: 'if (!account || !currentMatches)', replace: 'if (!account)' }],
+  },
+  {
+    name: 'a change of password leaves the session alive',
+    caughtBy: ['password change'],
+    edits: [
+      {
+        file: STATEMENTS,
+        find: "'change_password', { ...ended, ...newHash }",
+        replace: "'change_password', { ...newHash }",
+      },
+    ],
+  },
+]

@@ -1,0 +1,163 @@
+import { type Mutant, SESSIONS, TOKENS } from '../mutant.js'
+
+const SAY = 'each store has its say'
+const compared = 'if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {'
+const agreed = 'if (entry?.stamp === session.loginTime && entry.sessionId === session.sessionId)'
+
+/** What makes a token acceptable, less one thing at a time. */
+export const identifyMutants: Mutant[] = [
+  {
+    name: 'recovery=off accepts what Redis does not hold',
+    caughtBy: [SAY],
+    edits: [{ file: SESSIONS, find: "if (recovery === 'off')", replace: 'if (false)' }],
+  },
+  {
+    name: 'the database’s session id is not compared',
+    caughtBy: [SAY],
+    edits: [{ file: SESSIONS, find: compared, replace: 'if (held.stamp !== session.loginTime) {' }],
+  },
+  {
+    name: 'the database’s stamp is not compared',
+    caughtBy: [SAY],
+    edits: [{ file: SESSIONS, find: compared, replace: 'if (held.sessionId !== session.sessionId) {' }],
+  },
+  {
+    name: 'Redis’s session id is not compared',
+    caughtBy: [SAY],
+    edits: [{ file: SESSIONS, find: agreed, replace: 'if (entry?.stamp === session.loginTime)' }],
+  },
+  {
+    name: 'Redis’s stamp is not compared',
+    caughtBy: [SAY],
+    edits: [{ file: SESSIONS, find: agreed, replace: 'if (entry?.sessionId === session.sessionId)' }],
+  },
+  {
+    name: 'the status of the user is not looked at',
+    caughtBy: [SAY],
+    edits: [{ file: SESSIONS, find: "if (held?.status !== 'active')", replace: 'if (!held)' }],
+  },
+  {
+    name: 'Redis is not asked',
+    caughtBy: [19, SAY],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'registry.read(session.userId),',
+        replace: '{ stamp: session.loginTime, sessionId: session.sessionId },',
+      },
+    ],
+  },
+  {
+    name: 'the database is not asked',
+    caughtBy: [SAY],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'accounts.findSession(session.userId),\n            registry',
+        replace:
+          "{ status: 'active', stamp: session.loginTime, sessionId: session.sessionId },\n            registry",
+      },
+    ],
+  },
+  {
+    name: 'answers are remembered for a second',
+    caughtBy: [17, SAY],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'const session = inspect(token);',
+        replace: `const session = inspect(token);
+        const remembered = (globalThis.remembered ??= new Map());
+        if (remembered.get(token) > Date.now()) return session;`,
+      },
+      {
+        file: SESSIONS,
+        find: `${agreed}\n            return session;`,
+        replace: `${agreed} {
+            remembered.set(token, Date.now() + 1000);
+            return session;
+        }`,
+      },
+    ],
+  },
+  {
+    name: 'verify looks at the token alone',
+    caughtBy: [SAY],
+    edits: [
+      {
+        file: 'routes/verify.js',
+        find: 'await sessions.identify(token)',
+        replace: 'sessions.inspect(token)',
+      },
+    ],
+  },
+  {
+    name: 'recovery=database forgives a tombstone',
+    caughtBy: ['a tombstone at the same stamp'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'if (entry && entry.stamp >= session.loginTime) {',
+        replace: 'if (entry?.sessionId && entry.stamp >= session.loginTime) {',
+      },
+    ],
+  },
+  {
+    name: 'the signature is not checked',
+    caughtBy: ['forged tokens'],
+    edits: [{ file: TOKENS, find: 'return jwt.verify(token);', replace: `return ${decoded('token')};` }],
+  },
+  {
+    name: 'alg none is believed',
+    caughtBy: ['forged tokens'],
+    edits: [
+      { file: TOKENS, find: ' || !token.startsWith(header)', replace: '' },
+      {
+        file: TOKENS,
+        find: 'return jwt.verify(token);',
+        replace: `const alg = JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).alg;
+            return alg === 'none' ? ${decoded('token')} : jwt.verify(token);`,
+      },
+    ],
+  },
+  {
+    name: 'the header is not compared',
+    caughtBy: ['forged tokens'],
+    edits: [{ file: TOKENS, find: ' || !token.startsWith(header)', replace: '' }],
+  },
+  {
+    name: 'an expired token is accepted',
+    caughtBy: ['forged tokens'],
+    edits: [{ file: SESSIONS, find: 'if (hasExpired(claims))', replace: 'if (false)' }],
+  },
+  {
+    name: 'the issuer is not checked',
+    caughtBy: ['forged tokens'],
+    // It is checked twice, and either would do.
+    edits: [
+      { file: TOKENS, find: 'allowedIss: issuer,', replace: '' },
+      { file: TOKENS, find: 'claims.iss === issuer && ', replace: '' },
+    ],
+  },
+  {
+    name: 'the audience is not checked',
+    caughtBy: ['forged tokens'],
+    edits: [
+      {
+        file: TOKENS,
+        find: '...(audience === undefined ? {} : { allowedAud: audience }),',
+        replace: '',
+      },
+      { file: TOKENS, find: 'claims.aud === audience && ', replace: '' },
+    ],
+  },
+  {
+    name: 'sub is not compared with the user id',
+    caughtBy: ['forged tokens'],
+    edits: [{ file: TOKENS, find: ' && claims.sub === String(claims.data.id)', replace: '' }],
+  },
+]
+
+function decoded(token: string): string {
+  return `JSON.parse(Buffer.from(${token}.split('.')[1], 'base64url').toString())`
+}

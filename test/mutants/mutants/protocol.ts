@@ -1,0 +1,190 @@
+import { type Mutant, REGISTRY, SESSIONS, STATEMENTS } from '../mutant.js'
+
+/** Gives the registry what it does not have on purpose: a way to forget. */
+const forget = {
+  file: REGISTRY,
+  find: 'return { read, join, ping };',
+  replace: 'return { read, join, ping, forget: (userId) => call(() => writer.del(keyOf(userId))) };',
+}
+const join =
+  'joined: await registry.join(userId, { stamp: begun.stamp, sessionId }, begun.expiresAt, budget.limit()),'
+
+/**
+ * Protocols that look as good as this one. Where a row is named first, random histories alone show the difference. Where
+ * none is, recovery repairs in the rows what went wrong, or the moment is too short for clients to meet it by chance.
+ */
+export const protocolMutants: Mutant[] = [
+  {
+    name: 'login writes Redis first',
+    caughtBy: [17, 'PostgreSQL refuses to commit'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'const begun = await accounts.beginSession({',
+        replace: `const early = Math.max((account.stamp ?? 0) + 1, Date.now());
+            const until = Date.now() + ttlSeconds * 1000;
+            const joined = await registry.join(userId, { stamp: early, sessionId }, until, budget.limit());
+            const begun = await accounts.beginSession({
+                early,`,
+      },
+      { file: SESSIONS, find: join, replace: 'joined,' },
+      {
+        file: STATEMENTS,
+        find: 'lastLoginStamp: nextStamp,\n            lastLogin',
+        replace: `lastLoginStamp: sql \`\${placeholder('early')}::bigint\`,\n            lastLogin`,
+      },
+    ],
+  },
+  {
+    name: 'Redis is overwritten, not joined',
+    caughtBy: ['a late join'],
+    edits: [{ file: REGISTRY, find: 'if heldStamp then\n', replace: 'if false then\n' }],
+  },
+  {
+    name: 'logout is a DEL in Redis and nothing else',
+    caughtBy: [17, 'logout'],
+    edits: [
+      forget,
+      {
+        file: SESSIONS,
+        find: 'const held = await accounts.findSession(userId);\n        if (!held)\n            return session;',
+        replace:
+          'await registry.forget(userId);\n        const held = undefined;\n        if (!held)\n            return session;',
+      },
+    ],
+  },
+  {
+    name: 'logout is a DEL instead of a tombstone',
+    caughtBy: [19, 'logout'],
+    edits: [
+      forget,
+      {
+        file: SESSIONS,
+        find: 'await joinHeld(ended ?? (await readAfterMiss(session, budget)), held.clock, budget);',
+        replace: 'if (!ended) await readAfterMiss(session, budget);\n        await registry.forget(userId);',
+      },
+    ],
+  },
+  {
+    name: 'no deadline in the statements',
+    caughtBy: ['a commit after the answer'],
+    edits: [
+      {
+        file: STATEMENTS,
+        find: `sql \`\${nowMs} < \${placeholder('deadline')}::double precision\``,
+        replace: `sql \`\${placeholder('deadline')}::double precision is not null\``,
+      },
+    ],
+  },
+  {
+    name: 'the next stamp is the old one + 1',
+    caughtBy: ['the database is restored'],
+    edits: [
+      {
+        file: STATEMENTS,
+        find: `sql \`greatest(\${userLogin.lastLoginStamp} + 1, (\${nowMs})::bigint)\``,
+        replace: `sql \`coalesce(\${userLogin.lastLoginStamp}, 0) + 1\``,
+      },
+    ],
+  },
+  {
+    name: '200 before Redis has acknowledged',
+    caughtBy: ['a late join'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: join,
+        replace: `${join.replace('joined: await', "joined: 'held', late:").slice(0, -1)}.catch(() => undefined),`,
+      },
+    ],
+  },
+  {
+    name: 'a collision of stamps is ignored',
+    caughtBy: ['stamps that Redis knows already'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: "if (written?.joined !== 'held') {",
+        replace: "if (written?.joined !== 'held' && written?.joined !== 'collision') {",
+      },
+    ],
+  },
+  {
+    name: 'a newer entry of a lost login is ignored',
+    caughtBy: ['stamps that Redis knows already'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: "written?.joined !== 'newer' || found.sessionId === sessionId",
+        replace: "written?.joined !== 'newer'",
+      },
+    ],
+  },
+  {
+    name: 'no repair of what Redis has lost',
+    caughtBy: ['Redis forgets, recovery on'],
+    edits: [{ file: SESSIONS, find: 'repair(held);\n        return', replace: 'return' }],
+  },
+  {
+    name: 'no canary before the commit',
+    caughtBy: ['Redis is full'],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'await proveWritable(account);\n        let verifiedHash',
+        replace: 'let verifiedHash',
+      },
+    ],
+  },
+  {
+    name: 'a tombstone loses against a session of equal stamp',
+    caughtBy: ['a tombstone at the same stamp'],
+    edits: [
+      {
+        file: REGISTRY,
+        find: "if heldSession == '' then return 0 end\n    if session ~= '' then",
+        replace: "if heldSession ~= '' and session ~= '' then",
+      },
+    ],
+  },
+  {
+    name: 'stamps are compared as text alone',
+    caughtBy: ['stamps that Redis knows already'],
+    edits: [
+      {
+        file: REGISTRY,
+        find: '#heldStamp > #stamp or (#heldStamp == #stamp and heldStamp > stamp)',
+        replace: 'heldStamp > stamp',
+      },
+    ],
+  },
+  {
+    name: 'an entry is kept no longer than its newest token',
+    caughtBy: ['how long an entry is kept'],
+    edits: [{ file: REGISTRY, find: "if left > redis.call('PTTL', KEYS[1]) then", replace: 'if false then' }],
+  },
+  {
+    name: 'an entry goes before its token',
+    caughtBy: ['how long an entry is kept'],
+    edits: [
+      {
+        file: REGISTRY,
+        find: 'KEPT_AFTER_EXPIRY_MS = 5 * 60_000',
+        replace: 'KEPT_AFTER_EXPIRY_MS = -60_000',
+      },
+    ],
+  },
+  {
+    name: 'the seen stamp is not compared',
+    caughtBy: [],
+    equivalent:
+      'the model finds it unnecessary for safety: the deadline alone keeps late commits out, and stamps increase anyway',
+    edits: [
+      {
+        file: STATEMENTS,
+        find: `is not distinct from \${placeholder('seenStamp')}::bigint`,
+        replace: `is not distinct from coalesce(\${userLogin.lastLoginStamp}, \${placeholder('seenStamp')}::bigint)`,
+      },
+    ],
+  },
+]

@@ -1,0 +1,42 @@
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { temporaryDirectory } from '../support/service-process.js'
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** One change of the built code. */
+export interface Edit {
+  /** Relative to dist. */
+  file: string
+  /** Text that occurs exactly once: else the change would not be the one that was meant. */
+  find: string
+  replace: string
+}
+
+/** Taken once: a build beside a run must not change what the mutants differ from. */
+let original: string | undefined
+
+/** A copy of the built service with these changes, and the path of its command line. */
+export function plant(edits: readonly Edit[]): string {
+  original ??= copy(PROJECT)
+  const directory = copy(original)
+  for (const { file, find, replace } of edits) {
+    const path = join(directory, 'dist', file)
+    const parts = readFileSync(path, 'utf8').split(find)
+    if (parts.length !== 2) {
+      throw new Error(`${file} holds ${parts.length - 1} times, not once: ${find}`)
+    }
+    writeFileSync(path, parts.join(replace))
+  }
+  return join(directory, 'dist', 'cli.js')
+}
+
+function copy(from: string): string {
+  const directory = temporaryDirectory('auth-mutant-')
+  for (const part of ['dist', 'drizzle', 'package.json']) {
+    cpSync(join(from, part), join(directory, part), { recursive: true })
+  }
+  symlinkSync(join(PROJECT, 'node_modules'), join(directory, 'node_modules'))
+  return directory
+}
