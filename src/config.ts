@@ -102,7 +102,7 @@ export const SETTINGS = Object.keys(Environment.properties)
 /** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
 export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET'] as const
 
-/** Which servers hold the sessions. `sentinelName` where they are found through sentinels. */
+/** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master of `sentinelName`. */
 export interface RedisSettings {
   readonly mode: 'single' | 'cluster' | 'sentinel'
   readonly urls: readonly string[]

@@ -1,14 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { RedisSettings } from '../config.js'
 import { OperatorError } from '../errors.js'
 import type { StoreLog } from './store-call.js'
-
-/** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master of a name. */
-export interface RedisAddress {
-  mode: 'single' | 'cluster' | 'sentinel'
-  urls: readonly string[]
-  /** Of the master, where sentinels are asked. */
-  sentinelName?: string | undefined
-}
 
 export type RedisClient = Redis | Cluster
 
@@ -25,7 +18,7 @@ export interface RedisConnections {
  * A demoted master refuses writes with READONLY: the writer reconnects until it has found the new master, and the
  * reader, which could go on being told old things, follows it there.
  */
-export function createRedis(address: RedisAddress): RedisConnections {
+export function createRedis(address: RedisSettings): RedisConnections {
   let demoted = false
   const reader = connection(address)
   const writer = connection(address, (error) => {
@@ -51,7 +44,7 @@ type SharedOptions = Omit<
 
 type ReconnectOnError = (error: Error) => 1 | false
 
-function connection(address: RedisAddress, reconnectOnError: ReconnectOnError = () => false): RedisClient {
+function connection(address: RedisSettings, reconnectOnError: ReconnectOnError = () => false): RedisClient {
   const redis = clientOf(address, {
     lazyConnect: true,
     connectTimeout: 500,
@@ -67,7 +60,7 @@ function connection(address: RedisAddress, reconnectOnError: ReconnectOnError = 
   return redis
 }
 
-function clientOf({ mode, urls, sentinelName = '' }: RedisAddress, options: SharedOptions): RedisClient {
+function clientOf({ mode, urls, sentinelName = '' }: RedisSettings, options: SharedOptions): RedisClient {
   const [first = ''] = urls
   const { username, password, protocol } = new URL(first)
   const shared: SharedOptions = {
