@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
-import type { Account, Accounts, ClockReading, HeldSession, SessionReading } from '../stores/accounts.js'
-import type { RegistryEntry, SessionRegistry } from '../stores/session-registry.js'
+import type { Account, Accounts, HeldSession, SessionReading } from '../stores/accounts.js'
+import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { type Budget, COMMIT_MARGIN_MS, deadlineIn, startBudget } from './budget.js'
 import type { Passwords } from './passwords.js'
 import { type Claims, hasExpired, type Tokens } from './tokens.js'
@@ -16,8 +16,8 @@ const LOGOUT_BUDGET_MS = 460
 /** Logins of the same user that may overtake this one before it gives up. */
 const MAX_COMMIT_ATTEMPTS = 5
 
-/** The id of no user: its registry entry is written where there is no account whose entry could be. */
-const NOBODY = 0
+/** No user has this id: its registry entry is written where there is no account whose entry could be. */
+const NOBODY: HeldSession = { userId: 0, stamp: null, sessionId: null, expiresAt: null }
 
 /** The session that a request was made with. `expiresAt` in seconds since the epoch, `loginTime` in milliseconds. */
 export interface Session {
@@ -196,7 +196,12 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
           limitMs + COMMIT_MARGIN_MS,
         )
       : held
-    await joinHeld(ended ?? (await readAfterMiss(session, budget)), held.clock, budget)
+    await joinHeld(
+      registry,
+      ended ?? (await readAfterMiss(session, budget)),
+      held.clock.database,
+      budget.limit(),
+    )
     return session
   }
 
@@ -231,30 +236,25 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
       await readAfterMiss(session, budget)
       throw new Refusal('session_ended')
     }
-    await joinHeld(ended, account.clock, budget)
+    await joinHeld(registry, ended, account.clock.database, budget.limit())
   }
 
   /** Step "canary join": joins what D holds before anything changes: Redis away is found out while the earlier session still lives. */
   async function proveWritable(account: Account | undefined): Promise<void> {
     // Without an account the same write goes to nobody's entry, so that an unknown mobile takes the same time.
-    await registry.join(account?.userId ?? NOBODY, entryOf(account), account?.expiresAt ?? Date.now())
-  }
-
-  /** Step "join what D holds": after an ending, the tombstone, or the newer session that stands. */
-  async function joinHeld(held: HeldSession, clock: ClockReading, budget: Budget): Promise<void> {
-    await registry.join(held.userId, entryOf(held), held.expiresAt ?? clock.database, budget.limit())
+    await joinHeld(registry, account ?? NOBODY, Date.now())
   }
 
   /** Step "repair", behind the answer: brings back what R has lost. The next request tries again if this one fails. */
   function repair(held: SessionReading): void {
-    registry.join(held.userId, entryOf(held), held.expiresAt ?? held.clock.database).catch(() => undefined)
+    joinHeld(registry, held, held.clock.database).catch(() => undefined)
   }
 
   /** After a statement that changed nothing. @throws Unavailable when it was the deadline that stopped it. */
   async function readAfterMiss(session: Session, budget: Budget): Promise<HeldSession> {
     const held = await accounts.findSession(session.userId, budget.limit())
     if (held && isHeld(held, session)) throw new Unavailable('postgres: the deadline had passed')
-    return held ?? { userId: session.userId, stamp: null, sessionId: null, expiresAt: null }
+    return held ?? { ...NOBODY, userId: session.userId }
   }
 
   /** The same password at the configured cost where the stored hash is cheaper; the old hash when there is no time. */
@@ -276,11 +276,6 @@ function asSession(claims: Claims): Session {
 
 function isHeld(held: HeldSession, session: Session): boolean {
   return held.sessionId === session.sessionId && held.stamp === session.loginTime
-}
-
-/** What R should know of what D holds: a session, or a tombstone. */
-function entryOf(held: HeldSession | undefined): RegistryEntry {
-  return { stamp: held?.stamp ?? 0, sessionId: held?.sessionId ?? null }
 }
 
 function requireActive(account: Account): void {

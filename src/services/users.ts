@@ -1,7 +1,7 @@
 import type { CountryCode } from 'libphonenumber-js/min'
 import { Refusal, Unavailable } from '../errors.js'
-import type { Account, Accounts, ClockReading, HeldSession } from '../stores/accounts.js'
-import type { SessionRegistry } from '../stores/session-registry.js'
+import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
+import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { deadlineIn } from './budget.js'
 import { canonicalMobile } from './mobiles.js'
 import { type Passwords, requireStrong } from './passwords.js'
@@ -86,12 +86,8 @@ export function createUsers({ accounts, registry, passwords, region }: Needs) {
     const { userId, clock } = await account(ref)
     const ended = await commit(userId, deadlineIn(COMMIT_LIMIT_MS, clock))
     if (!ended) throw new Unavailable('postgres: the deadline had passed')
-    await joinEnded(ended, clock)
+    await joinHeld(registry, ended, clock.database)
     return find({ userId })
-  }
-
-  async function joinEnded({ userId, stamp, sessionId, expiresAt }: HeldSession, clock: ClockReading) {
-    await registry.join(userId, { stamp: stamp ?? 0, sessionId }, expiresAt ?? clock.database)
   }
 
   async function account(ref: UserRef): Promise<Account> {

@@ -1,4 +1,5 @@
 import type { Result } from 'ioredis'
+import type { HeldSession } from './accounts.js'
 import type { RedisConnections } from './redis.js'
 import { createStoreCall, type StoreLog } from './store-call.js'
 
@@ -62,6 +63,20 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     joinSession(key: string, stamp: string, sessionId: string, expiresAt: string): Result<number, Context>
   }
+}
+
+/**
+ * Step "join what D holds": the session that stands, or after an ending the tombstone.
+ *
+ * @param held what the authority holds of the user; an entry without expiry may be forgotten as if it expired `now`.
+ */
+export function joinHeld(
+  registry: Pick<SessionRegistry, 'join'>,
+  { userId, stamp, sessionId, expiresAt }: HeldSession,
+  now: number,
+  limitMs?: number,
+): Promise<Joined> {
+  return registry.join(userId, { stamp: stamp ?? 0, sessionId }, expiresAt ?? now, limitMs)
 }
 
 interface Needs {

@@ -6,7 +6,7 @@ import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
 import { createMemorySessionRegistry } from './memory-session-registry.js'
 import { describe, migrate, reachPostgres, requireCurrentSchema } from './postgres.js'
 import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis.js'
-import { createRedisSessionRegistry, type SessionRegistry } from './session-registry.js'
+import { createRedisSessionRegistry, joinHeld, type SessionRegistry } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
 
 /** How long the start waits for a store that does not answer yet, in milliseconds. */
@@ -102,9 +102,7 @@ async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside:
 
 /** Memory forgets at every start: join what the authority holds, so that sessions outlive a restart. */
 async function restore(registry: SessionRegistry, accounts: Accounts): Promise<void> {
-  for (const { userId, stamp, sessionId, expiresAt } of await accounts.liveSessions()) {
-    await registry.join(userId, { stamp: stamp ?? 0, sessionId }, expiresAt ?? 0)
-  }
+  for (const held of await accounts.liveSessions()) await joinHeld(registry, held, Date.now())
 }
 
 /** Tries until it succeeds, saying once a second what it waits for. @throws OperatorError after a minute */

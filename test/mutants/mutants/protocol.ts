@@ -60,14 +60,14 @@ export const protocolMutants: Mutant[] = [
       forget,
       {
         file: SESSIONS,
-        find: 'await joinHeld(ended ?? (await readAfterMiss(session, budget)), held.clock, budget);',
+        find: 'await joinHeld(registry, ended ?? (await readAfterMiss(session, budget)), held.clock.database, budget.limit());',
         replace: 'if (!ended) await readAfterMiss(session, budget);\n        await registry.forget(userId);',
       },
     ],
   },
   {
     name: 'no deadline in the statements',
-    caughtBy: ['a commit after the answer'],
+    caughtBy: [14, 'a commit after the answer'],
     edits: [
       {
         file: STATEMENTS,
@@ -78,7 +78,7 @@ export const protocolMutants: Mutant[] = [
   },
   {
     name: 'the next stamp is the old one + 1',
-    caughtBy: ['the database is restored'],
+    caughtBy: [19, 'the database is restored'],
     edits: [
       {
         file: STATEMENTS,
@@ -89,7 +89,7 @@ export const protocolMutants: Mutant[] = [
   },
   {
     name: '200 before Redis has acknowledged',
-    caughtBy: ['a late join'],
+    caughtBy: [22, 'a late join'],
     edits: [
       {
         file: SESSIONS,
