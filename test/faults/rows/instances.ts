@@ -127,6 +127,26 @@ export const instanceRows: Scenario[] = [
   }),
 
   fault({
+    number: 37,
+    name: 'the event loop is blocked and a supervisor restarts it',
+    late: true,
+    lastsMs: 0,
+    world: { instance: harmful('spin') },
+    inject: async ({ world }) => {
+      signalFirst(world.instances)
+      await sleep(50)
+      // What a supervisor does: no answer twice in a row, and the process goes.
+      for (let time = 0; time < 2; time++) {
+        if (await isAlive(world.instances[0]?.url)) throw new Error('a blocked process answered /livez')
+      }
+      await world.instances[0]?.stop('SIGKILL')
+    },
+    heal: async ({ world }) => {
+      world.instances[0] = await world.startInstance()
+    },
+  }),
+
+  fault({
     number: 38,
     name: 'the hashing threads die',
     world: { instance: harmful('kill-workers') },
@@ -159,6 +179,14 @@ export const instanceRows: Scenario[] = [
     },
   }),
 ]
+
+async function isAlive(url = ''): Promise<boolean> {
+  const answer = fetch(`${url}/livez`, { signal: AbortSignal.timeout(500) })
+  return answer.then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
 
 const failedLogin = (from: number) => (operation: { kind: string; outcome: string; invoked: number }) =>
   operation.kind === 'login' && operation.outcome === 'unavailable' && operation.invoked > from - 500

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
+import { ask, login } from '../clients.js'
+import type { Operation } from '../history.js'
 import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 import { snapshot } from '../stores.js'
@@ -22,6 +24,7 @@ export const postgresRows: Scenario[] = [
     heal: async ({ world }) => world.postgres.resume(),
   }),
 
+  hungConnections(),
   tooManyConnections(),
 
   fault({
@@ -43,15 +46,44 @@ export const postgresRows: Scenario[] = [
       await world.postgres.kill()
       const before = snapshot(world.postgres)
       await world.postgres.start()
-      // These commits are acknowledged, and then they are gone.
-      await sleep(1500)
+      // These commits are acknowledged, and then they are gone: a few of most users, and many of one.
+      const end = performance.now() + 1500
+      for (let logins = 0; logins < LOST_LOGINS || performance.now() < end; logins++) await logInFirst(round)
       await world.postgres.kill()
       before.restore()
     },
     heal: ({ world }) => world.postgres.start(),
-    also: newLoginsWork,
+    also: async (round) => [...newLoginsWork(round), ...(await firstUserLogsIn(round))],
   }),
 ]
+
+/** More logins of one user are lost than a login tries again: counting up from the lost stamp would not get past them. */
+const LOST_LOGINS = 8
+
+/** Row 14, in part: half of the service's connections hang again and again while the others go on, so that a statement that is late is seen. */
+function hungConnections(): Scenario {
+  let touched = 0
+  return fault({
+    number: 14,
+    name: 'half of the connections to PostgreSQL hang',
+    world: { users: 8 },
+    lastsMs: 0,
+    inject: async ({ world, random }) => {
+      touched = 0
+      for (let time = 0; time < 6; time++) {
+        const backends = await world.sql<{ pid: number }[]>`
+          select pid from pg_stat_activity where application_name = 'auth-service'`
+        const hung = backends.map(({ pid }) => pid).filter(() => random.chance(0.5))
+        touched += hung.length
+        for (const pid of hung) process.kill(pid, 'SIGSTOP')
+        await sleep(random.integer(500, 900))
+        for (const pid of hung) process.kill(pid, 'SIGCONT')
+        await sleep(200)
+      }
+    },
+    touched: () => touched,
+  })
+}
 
 function tooManyConnections(): Scenario {
   const holders: postgres.Sql[] = []
@@ -118,6 +150,28 @@ async function setReadOnly(sql: postgres.Sql, on: boolean): Promise<void> {
   await session.unsafe(`alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`)
   await session`select pg_reload_conf()`
   session.release()
+}
+
+async function logInFirst({ world, load }: Round): Promise<Operation | undefined> {
+  const [user] = world.users
+  if (!user) return undefined
+  const answer = await login(world.instances[0]?.url ?? '', 0, user)
+  load.learn(answer)
+  return answer.operation
+}
+
+/** The user who has lost the most logins logs in at the first attempt, and is known by the new token. */
+async function firstUserLogsIn(round: Round): Promise<string[]> {
+  const operation = await logInFirst(round)
+  if (!operation?.token) return [`the user who lost many logins was answered ${operation?.status}`]
+  const { status } = await ask(
+    'identify',
+    round.world.instances[0]?.url ?? '',
+    0,
+    operation.user,
+    operation.token,
+  )
+  return status === 200 ? [] : [`the user who lost many logins is unknown after a new one: ${status}`]
 }
 
 /** Stamps come from the clock, so a login after the loss stands above all that Redis still remembers. */
