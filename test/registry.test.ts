@@ -34,7 +34,7 @@ t.test('the registry in Redis', async (t) => {
     const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await redis.set('jwt_token:901', 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln')
 
-    t.equal(await registry.read(901), undefined)
+    t.strictSame(await registry.read([901]), [undefined])
     t.equal(await registry.join(901, { stamp: 1, sessionId: 'a' }, TOMORROW), 'held')
   })
 
@@ -65,13 +65,14 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     user++
     const results = []
     for (const entry of entries) results.push(await registry.join(user, entry, TOMORROW))
-    return { results, held: await registry.read(user) }
+    const [held] = await registry.read([user])
+    return { results, held }
   }
   const session = (stamp: number, sessionId: string): RegistryEntry => ({ stamp, sessionId })
   const tombstone = (stamp: number): RegistryEntry => ({ stamp, sessionId: null })
 
   t.test('knows nothing of a user at first', async (t) => {
-    t.equal(await registry.read(1_000_000), undefined)
+    t.strictSame(await registry.read([1_000_000]), [undefined])
     await t.resolves(registry.ping())
   })
 
@@ -129,13 +130,13 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     await registry.join(1_000_002, session(1, 'a'), TOMORROW)
     await registry.join(1_000_002, session(2, 'b'), longAgo)
 
-    t.strictSame(await registry.read(1_000_002), session(2, 'b'))
+    t.strictSame(await registry.read([1_000_000, 1_000_002]), [undefined, session(2, 'b')], 'in their order')
   })
 
   t.test('forgets what expired more than five minutes ago', async (t) => {
     await registry.join(1_000_001, session(1, 'a'), Date.now() - 6 * 60_000)
 
-    t.equal(await registry.read(1_000_001), undefined)
+    t.strictSame(await registry.read([1_000_001]), [undefined])
   })
 }
 

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { FastifyJWTOptions, JWT } from '@fastify/jwt'
 import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { LRUCache } from 'lru-cache'
 import { Refusal } from '../errors.js'
 
 /** The claims of a token. `iat` and `exp` in seconds; `login_time` is the session's stamp in milliseconds. */
@@ -32,6 +33,9 @@ const TOKEN_TYPE = 'session+jwt'
 
 /** Three times the longest token that this service writes; whatever is longer is refused unread. */
 const MAX_TOKEN_LENGTH = 2048
+
+/** Tokens whose signature is not computed again when they are shown again: about a kilobyte each. */
+const REMEMBERED_TOKENS = 10_000
 
 /** The options of @fastify/jwt for a service that signs and checks with one HS256 key. */
 export function jwtOptions({ jwtSecret, issuer, audience }: JwtSettings): FastifyJWTOptions {
@@ -73,6 +77,10 @@ export function createTokens({ jwt, issuer, audience }: Needs) {
   // no room for another algorithm, for crit, jwk, jku or x5u, or for a second spelling (RFC 8725 §3.1).
   const header = `${jwt.sign({}).split('.', 1)[0]}.`
 
+  // By its whole text, so that nothing that is not the very same token ever meets it. What it holds is what the text
+  // says, never whether the session lives or the token has expired.
+  const remembered = new LRUCache<string, Claims>({ max: REMEMBERED_TOKENS })
+
   return { sign, read }
 
   /** Writes the token of a session. `issuedAt` and `ttl` in seconds. */
@@ -101,10 +109,13 @@ export function createTokens({ jwt, issuer, audience }: Needs) {
    */
   function read(token: string): Claims {
     if (token.length > MAX_TOKEN_LENGTH || !token.startsWith(header)) throw new Refusal('token_invalid')
+    const known = remembered.get(token)
+    if (known) return known
     const claims = verified(token)
     if (!areClaims.Check(claims) || !areConsistent(claims) || !isCanonical(token, claims)) {
       throw new Refusal('token_invalid')
     }
+    remembered.set(token, claims)
     return claims
   }
 

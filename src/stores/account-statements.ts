@@ -44,6 +44,19 @@ export function prepareStatements(database: Database) {
   const ended = { sessionId: null, lastLoginStamp: nextStamp }
   const newHash = { password: sql`${placeholder('passwordHash')}` }
 
+  const sessionsOfUsers = database
+    .select(session)
+    .from(userLogin)
+    .where(sql`${userLogin.userId} = any(${placeholder('userIds')}::bigint[])`)
+    .toSQL().sql
+
+  /** Without drizzle's mapping of the rows, which would take longer than all the rest of a check. */
+  function findSessions(userIds: readonly number[]): Promise<SessionRow[]> {
+    // An array as PostgreSQL spells it: the driver does not know the type of the parameter.
+    const parameters = [`{${userIds.join()}}`]
+    return database.$client.unsafe<SessionRow[]>(sessionsOfUsers, parameters, { prepare: true }).execute()
+  }
+
   const update = (
     name: string,
     set: Parameters<ReturnType<typeof database.update<typeof userLogin>>['set']>[0],
@@ -58,6 +71,7 @@ export function prepareStatements(database: Database) {
       .prepare('find_by_mobile'),
     findById: database.select(account).from(userLogin).where(sameUser).prepare('find_by_id'),
     findSession: database.select(session).from(userLogin).where(sameUser).prepare('find_session'),
+    findSessions,
 
     beginSession: database
       .update(userLogin)
@@ -109,6 +123,16 @@ export function prepareStatements(database: Database) {
       .prepare('live_sessions'),
     ping: database.select({ one: sql<number>`1` }).from(sql`(values (1)) as one`).prepare('ping'),
   }
+}
+
+/** A row of `findSessions` as the driver gives it: bigint as text. */
+export interface SessionRow {
+  user_id: string
+  last_login_stamp: string | null
+  session_id: string | null
+  expires_at: number | null
+  status: 'active' | 'disabled'
+  now: number
 }
 
 /** A time in milliseconds as floating point: a JavaScript Date would cut the microseconds off. */

@@ -1,4 +1,4 @@
-import { prepareStatements } from './account-statements.js'
+import { prepareStatements, type SessionRow } from './account-statements.js'
 import { createPostgres, type PostgresAddress } from './postgres.js'
 import type { StoreLog } from './store-call.js'
 
@@ -66,6 +66,7 @@ export function createAccounts({ address, log }: { address: PostgresAddress; log
     findByMobile,
     findById,
     findSession,
+    findSessions,
     beginSession,
     endSession,
     changePassword,
@@ -90,6 +91,14 @@ export function createAccounts({ address, log }: { address: PostgresAddress; log
 
   async function findSession(userId: number, limitMs?: number): Promise<SessionReading | undefined> {
     return read(await postgres.run((statements) => statements.findSession.execute({ userId }), limitMs))
+  }
+
+  /** What is held of each of these users, in their order. */
+  async function findSessions(userIds: readonly number[]): Promise<(SessionReading | undefined)[]> {
+    const rows = await postgres.run((statements) => statements.findSessions(userIds))
+    const monotonic = performance.now()
+    const found = new Map(rows.map((row) => [Number(row.user_id), readingOf(row, monotonic)]))
+    return userIds.map((userId) => found.get(userId))
   }
 
   /** The commit point of a login. Undefined when hash, status or stamp have moved, or the deadline has passed. */
@@ -177,6 +186,17 @@ function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock:
   if (!row) return undefined
   const { now, ...rest } = row
   return { ...rest, clock: { database: now, monotonic: performance.now() } }
+}
+
+function readingOf(row: SessionRow, monotonic: number): SessionReading {
+  return {
+    userId: Number(row.user_id),
+    stamp: row.last_login_stamp === null ? null : Number(row.last_login_stamp),
+    sessionId: row.session_id,
+    expiresAt: row.expires_at,
+    status: row.status,
+    clock: { database: row.now, monotonic },
+  }
 }
 
 function held<T>(value: T | null): T {

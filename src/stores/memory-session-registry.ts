@@ -15,9 +15,11 @@ export function createMemorySessionRegistry(): SessionRegistry {
 
   return { read, join, ping: async () => undefined }
 
-  async function read(userId: number): Promise<RegistryEntry | undefined> {
-    const held = alive(userId)
-    return held && { stamp: held.stamp, sessionId: held.sessionId }
+  async function read(userIds: readonly number[]): Promise<(RegistryEntry | undefined)[]> {
+    return userIds.map((userId) => {
+      const held = alive(userId)
+      return held && { stamp: held.stamp, sessionId: held.sessionId }
+    })
   }
 
   async function join(userId: number, entry: RegistryEntry, expiresAt: number): Promise<Joined> {

@@ -1,4 +1,4 @@
-import type { Result } from 'ioredis'
+import { Cluster, type Result } from 'ioredis'
 import type { HeldSession } from './accounts.js'
 import type { RedisConnections } from './redis.js'
 import { createStoreCall, type StoreLog } from './store-call.js'
@@ -23,8 +23,11 @@ export type Joined = 'held' | 'newer' | 'collision'
  * Every method throws Unavailable when the registry does not answer in time.
  */
 export interface SessionRegistry {
-  /** The entry of a user, or undefined where there is none that this protocol wrote. */
-  read(userId: number): Promise<RegistryEntry | undefined>
+  /**
+   * The entries of these users, in their order: undefined where there is none that this protocol wrote, an error where only
+   * that user's could not be read.
+   */
+  read(userIds: readonly number[]): Promise<(RegistryEntry | undefined | Error)[]>
   /** Joins an entry; it may be forgotten at `expiresAt` (milliseconds since the epoch) plus {@link KEPT_AFTER_EXPIRY_MS}. */
   join(userId: number, entry: RegistryEntry, expiresAt: number, limitMs?: number): Promise<Joined>
   ping(): Promise<void>
@@ -91,10 +94,17 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
   writer.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
   const call = createRedisCall(log)
 
-  return { read, join, ping }
+  return { read: reader instanceof Cluster ? readFromNodes : read, join, ping }
 
-  async function read(userId: number): Promise<RegistryEntry | undefined> {
-    return parse(await call(() => reader.get(keyOf(userId))))
+  async function read(userIds: readonly number[]): Promise<(RegistryEntry | undefined)[]> {
+    const values = await call(() => reader.mget(userIds.map(keyOf)))
+    return values.map(parse)
+  }
+
+  /** No command asks for keys of several slots: the client sends the commands for one node together. */
+  async function readFromNodes(userIds: readonly number[]): Promise<(RegistryEntry | undefined | Error)[]> {
+    const values = userIds.map((userId) => call(() => reader.get(keyOf(userId))).then(parse, asError))
+    return Promise.all(values)
   }
 
   async function join(
@@ -129,4 +139,8 @@ function keyOf(userId: number): string {
 function parse(value: string | null): RegistryEntry | undefined {
   const match = value === null ? null : /^(\d+)\.([\w-]*)$/.exec(value)
   return match ? { stamp: Number(match[1]), sessionId: match[2] || null } : undefined
+}
+
+function asError(error: Error): Error {
+  return error
 }

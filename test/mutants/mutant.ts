@@ -14,6 +14,8 @@ export interface Mutant {
 
 export const SESSIONS = 'services/sessions.js'
 export const TOKENS = 'services/tokens.js'
+export const BATCH = 'services/batch.js'
+export const ACCOUNTS = 'stores/accounts.js'
 export const PASSWORDS = 'services/passwords.js'
 export const STATEMENTS = 'stores/account-statements.js'
 export const REGISTRY = 'stores/session-registry.js'

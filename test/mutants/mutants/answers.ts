@@ -15,14 +15,8 @@ export const answerMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: `const [held, entry] = await Promise.all([
-            accounts.findSession(session.userId),
-            registry.read(session.userId),
-        ]);`,
-        replace: `const [held, entry] = await Promise.all([
-            accounts.findSession(session.userId),
-            registry.read(session.userId),
-        ]).catch(() => []);
+        find: 'const { held, entry } = await readBoth(session.userId);',
+        replace: `const { held, entry } = await readBoth(session.userId).catch(() => ({}));
         if (!held)
             return session;`,
       },
@@ -39,11 +33,9 @@ export const answerMutants: Mutant[] = [
     edits: [
       {
         file: 'hooks/require-session.js',
-        find: `async (request) => {
-        request.session = await`,
-        replace: `async (request, reply) => {
-        reply.header('x-user-id', '1');
-        request.session = await`,
+        find: "scope.addHook('preHandler', (request, _reply, done) => {",
+        replace: `scope.addHook('preHandler', (request, reply, done) => {
+        reply.header('x-user-id', '1');`,
       },
     ],
   },

@@ -1,4 +1,4 @@
-import { type Mutant, SESSIONS, TOKENS } from '../mutant.js'
+import { ACCOUNTS, BATCH, type Mutant, SESSIONS, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
 const compared = 'if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {'
@@ -42,8 +42,9 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'registry.read(session.userId),',
-        replace: '{ stamp: session.loginTime, sessionId: session.sessionId },',
+        find: 'const { held, entry } = await readBoth(session.userId);',
+        replace: `const { held } = await readBoth(session.userId);
+        const entry = { stamp: session.loginTime, sessionId: session.sessionId };`,
       },
     ],
   },
@@ -53,9 +54,37 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'accounts.findSession(session.userId),\n            registry',
-        replace:
-          "{ status: 'active', stamp: session.loginTime, sessionId: session.sessionId },\n            registry",
+        find: 'const { held, entry } = await readBoth(session.userId);',
+        replace: `const { entry } = await readBoth(session.userId);
+        const held = { status: 'active', stamp: session.loginTime, sessionId: session.sessionId };`,
+      },
+    ],
+  },
+  {
+    name: 'a batch is remembered',
+    caughtBy: [17, SAY],
+    edits: [{ file: BATCH, find: 'cache: false,', replace: '' }],
+  },
+  {
+    name: 'the rows of a batch are taken in the order in which they come',
+    caughtBy: ['many questions at once'],
+    edits: [
+      {
+        file: ACCOUNTS,
+        find: 'return userIds.map((userId) => found.get(userId));',
+        replace: 'return [...found.values()];',
+      },
+    ],
+  },
+  {
+    name: 'a token is remembered by its signature',
+    caughtBy: ['forged tokens'],
+    edits: [
+      { file: TOKENS, find: 'remembered.get(token)', replace: "remembered.get(token.split('.')[2])" },
+      {
+        file: TOKENS,
+        find: 'remembered.set(token, claims)',
+        replace: "remembered.set(token.split('.')[2], claims)",
       },
     ],
   },

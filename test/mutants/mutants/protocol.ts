@@ -3,8 +3,8 @@ import { type Mutant, REGISTRY, SESSIONS, STATEMENTS } from '../mutant.js'
 /** Gives the registry what it does not have on purpose: a way to forget. */
 const forget = {
   file: REGISTRY,
-  find: 'return { read, join, ping };',
-  replace: 'return { read, join, ping, forget: (userId) => call(() => writer.del(keyOf(userId))) };',
+  find: 'readFromNodes : read, join, ping };',
+  replace: 'readFromNodes : read, join, ping, forget: (userId) => call(() => writer.del(keyOf(userId))) };',
 }
 const join =
   'joined: await registry.join(userId, { stamp: begun.stamp, sessionId }, begun.expiresAt, budget.limit()),'

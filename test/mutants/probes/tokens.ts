@@ -19,6 +19,8 @@ export const tokenProbes: Probe[] = [
       'without a signature': `${head}.${payload}.`,
       'alg none': `${encode({ ...header, alg: 'none' })}.${payload}.`,
       'alg none, signed': `${encode({ ...header, alg: 'none' })}.${payload}.${signature}`,
+      // The good one has been asked about before: what is remembered of it must not answer for this.
+      'the payload of another user': `${head}.${(await login(user(1))).split('.')[1]}.${signature}`,
       'another key': forge(header, claims, OTHER_KEY),
       'an empty key': forge(header, claims, ''),
       'another algorithm': forge({ ...header, alg: 'HS384' }, claims, SECRET, 'sha384'),

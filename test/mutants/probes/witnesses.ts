@@ -137,6 +137,30 @@ export const witnessProbes: Probe[] = [
     },
   ),
 
+  probe('many questions at once', { instances: 1 }, async ({ world, user, login, ask, claim }) => {
+    const dead = [await login(user(0)), await login(user(1))]
+    const alive: [string, number][] = []
+    for (const index of [3, 1, 0, 2]) alive.push([await login(user(index)), user(index).id])
+    const { pid = 0 } = world.instances[0] ?? {}
+    for (const questions of [alive, [...alive].reverse()]) {
+      // What arrives while the process stands still is read in one turn of its event loop.
+      process.kill(pid, 'SIGSTOP')
+      const asked = Promise.all([
+        ...questions.map(
+          async ([token, id]) => (await ask('identify', token)).headers.get('x-user-id') === String(id),
+        ),
+        ...dead.map(async (token) => (await ask('identify', token)).status === 401),
+      ])
+      await sleep(100)
+      process.kill(pid, 'SIGCONT')
+      const answers = await asked
+      claim(
+        !answers.includes(false),
+        `of many questions, number ${answers.indexOf(false)} got another's answer`,
+      )
+    }
+  }),
+
   probe('how long an entry is kept', {}, async ({ world, user, login, ask, claim }) => {
     const someone = user(0)
     const left = () => world.redisClient.pttl(keyOf(someone.id))
