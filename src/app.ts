@@ -45,7 +45,7 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
   if (config.docs) await registerOpenapi(app)
 
   const tokens = createTokens({ jwt: app.jwt, issuer, audience })
-  const passwords = createPasswords({ cost: config.bcryptCost })
+  const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes })
   app.addHook('onReady', passwords.warmUp)
   app.addHook('onClose', passwords.close)
   const throttle = createThrottle({
@@ -101,6 +101,8 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
+    // One logger for all requests: what is logged of one names its id.
+    childLoggerFactory: (logger) => logger,
     trustProxy,
     rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
     // Fastify's own answer while closing has another form than all others: closeGracefully gives it.

@@ -31,8 +31,11 @@ export const requireSession = fp<Needs>(async (scope, { sessions }) => {
       'user_disabled',
     ]),
   )
-  scope.addHook('preHandler', async (request) => {
-    request.session = await sessions.identify(presentedToken(request))
+  scope.addHook('preHandler', (request, _reply, done) => {
+    sessions.identify(presentedToken(request)).then((session) => {
+      request.session = session
+      done()
+    }, done)
   })
 })
 
@@ -46,8 +49,20 @@ const CREDENTIALS = /^(?:bearer|jwt) +([^\s,]+) *$/i
  * @throws Refusal `token_missing`
  */
 export function presentedToken(request: FastifyRequest): string {
-  const [only, ...others] = request.raw.headersDistinct.authorization ?? []
-  const token = others.length === 0 ? CREDENTIALS.exec(only ?? '')?.[1] : undefined
-  if (token === undefined) throw new Refusal('token_missing')
+  const { headers, rawHeaders } = request.raw
+  const token = CREDENTIALS.exec(headers.authorization ?? '')?.[1]
+  if (token === undefined || isRepeated(rawHeaders)) throw new Refusal('token_missing')
   return token
 }
+
+/** Whether there are several Authorization headers, by the names and values as they came: Node's own list of them is slow. */
+function isRepeated(rawHeaders: string[]): boolean {
+  let found = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === NAME.length && name.toLowerCase() === NAME) found++
+  }
+  return found > 1
+}
+
+const NAME = 'authorization'

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Documented, refusals } from '../openapi.js'
 import { closed, ExpiresAt, Ok, ok, UserId } from '../schemas.js'
 
-const Identity = closed({
+export const Identity = closed({
   user_id: UserId,
   login_time: Type.Integer({
     description: 'The stamp of the login, in milliseconds since the epoch.',
@@ -41,7 +41,7 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
   app.route({ method: others, url: '/identify', schema: hidden, handler: answer })
 }
 
-async function answer({ session }: FastifyRequest, reply: FastifyReply) {
+function answer({ session }: FastifyRequest, reply: FastifyReply) {
   reply.header('x-user-id', String(session.userId)).header('x-session-id', session.sessionId)
   return ok({ user_id: session.userId, login_time: session.loginTime, expires_at: session.expiresAt })
 }

@@ -9,7 +9,7 @@ interface Needs {
   sessions: Pick<Sessions, 'identify' | 'inspect'>
 }
 
-const Question = closed({
+export const Question = closed({
   token: Type.String({
     description: 'The token that a user showed to the sibling service.',
     minLength: 1,
@@ -24,7 +24,7 @@ const Question = closed({
   ),
 })
 
-const Verdict = closed({ payload: Claims, user_id: UserId, expires_at: ExpiresAt })
+export const Verdict = closed({ payload: Claims, user_id: UserId, expires_at: ExpiresAt })
 
 export const verify: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }) => {
   const schema = {
