@@ -1,4 +1,9 @@
+import { constants, setPriority } from 'node:os'
 import { compareSync, hashSync } from 'bcryptjs'
+
+// Linux gives every thread a priority of its own: where cores are short, hashing waits for the event loop and never the
+// other way round. Elsewhere the call would slow down the whole process.
+if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW)
 
 export type PasswordJob =
   | { compare: { password: string; hashes: readonly string[] } }
