@@ -1,10 +1,17 @@
 import type { Server } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { Unavailable } from '../errors.js'
 
-/** How long clients have to send one more request and be told to go elsewhere, in milliseconds. */
-const DRAIN_MS = 300
+/**
+ * How long clients have to send one more request and be told to go elsewhere, in milliseconds. The rest are closed while they
+ * are idle, which cuts a request that is on its way just then: the longer a connection was idle, the less likely there is one.
+ */
+const DRAIN_MS = 2000
+
+/** How long a connection that has just been accepted has until its first request must have come, in milliseconds. */
+const SETTLE_MS = 100
 
 /** How often it is looked whether connections are idle, or gone, in milliseconds. */
 const LOOK_MS = 50
@@ -15,22 +22,35 @@ export const closeGracefully = fp(async (app) => {
   let sweep: NodeJS.Timeout | undefined
   app.addHook('preClose', async () => {
     closing = true
+    if (!app.server.listening) return
     // A connection that is closed while it is idle may have a request on its way, and would cut it. Most are told first.
     await drain(app.server)
+    await stopListening(app.server)
     // Node closes what is idle at that moment; a connection that answers one more request would be kept alive.
     sweep = setInterval(() => app.server.closeIdleConnections(), LOOK_MS)
   })
   app.addHook('onClose', async () => clearInterval(sweep))
-  app.addHook('onRequest', async (_request, reply) => {
-    if (!closing) return
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (!closing) return done()
     reply.header('connection', 'close')
-    throw new Unavailable('closing')
+    done(new Unavailable('closing'))
   })
 })
 
 async function drain(server: Server): Promise<void> {
   const end = performance.now() + DRAIN_MS
   while (performance.now() < end && (await connections(server)) > 0) await sleep(LOOK_MS)
+}
+
+/**
+ * Stops accepting, and lets the connections that were accepted last bring their first request: closing the server at once
+ * would take them for idle.
+ */
+async function stopListening(server: Server): Promise<void> {
+  // Right after all that waited was accepted: what waits when the listener goes is cut by the kernel.
+  await new Promise((resolve) => setImmediate(resolve))
+  NetServer.prototype.close.call(server)
+  await sleep(SETTLE_MS)
 }
 
 function connections(server: Server): Promise<number> {
