@@ -21,6 +21,10 @@ const Environment = Type.Object({
   DATABASE_URL: Type.Optional(
     Type.String({ format: 'postgres-url', expected: 'postgres://user:password@host:5432/database' }),
   ),
+  DATABASE_POOLING: Type.Union([Type.Literal('session'), Type.Literal('transaction')], {
+    default: 'session',
+    expected: 'session or transaction',
+  }),
   REDIS_URL: Type.Optional(
     Type.String({
       format: 'redis-urls',
@@ -83,6 +87,12 @@ const Environment = Type.Object({
   TRUST_PROXY: Type.Optional(
     Type.String({ format: 'addresses', expected: 'comma-separated addresses or CIDR ranges of the proxies' }),
   ),
+  WEB_CONCURRENCY: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 128,
+    expected: 'a whole number from 1 to 128',
+  }),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info', expected: 'fatal, error, warn, info, debug, trace or silent' },
@@ -102,6 +112,12 @@ export const SETTINGS = Object.keys(Environment.properties)
 /** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
 export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET'] as const
 
+/** Where PostgreSQL is, and whether a pooler in between gives each transaction another connection. */
+export interface DatabaseSettings {
+  readonly url: string
+  readonly pooling: 'session' | 'transaction'
+}
+
 /** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master of `sentinelName`. */
 export interface RedisSettings {
   readonly mode: 'single' | 'cluster' | 'sentinel'
@@ -112,7 +128,7 @@ export interface RedisSettings {
 /** Where the data lives: in this process and one directory, or in servers. */
 export type StoreConfig =
   | { kind: 'embedded'; dataDir: string }
-  | { kind: 'servers'; databaseUrl: string; redis: RedisSettings }
+  | { kind: 'servers'; database: DatabaseSettings; redis: RedisSettings }
 
 export interface Config {
   readonly production: boolean
@@ -131,6 +147,8 @@ export interface Config {
   readonly defaultRegion: CountryCode
   readonly actionLog: string
   readonly trustProxy: string | false
+  /** Processes that share the port. */
+  readonly processes: number
   readonly logLevel: string
   readonly docs: boolean
   readonly shutdownSeconds: number
@@ -166,6 +184,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
   if (env?.REDIS_MODE === 'sentinel' && !given.REDIS_SENTINEL_NAME) {
     problems.push('REDIS_SENTINEL_NAME: is missing (REDIS_MODE is sentinel)')
   }
+  if (embedded && (env?.WEB_CONCURRENCY ?? 1) > 1) {
+    problems.push(
+      'WEB_CONCURRENCY: several processes need DATABASE_URL and REDIS_URL: embedded stores live in one',
+    )
+  }
   if (problems.length > 0 || !env) throw new OperatorError(`cannot start: ${unique(problems).join('; ')}`)
 
   return Object.freeze({
@@ -174,7 +197,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     port: env.PORT,
     stores: Object.freeze(
       env.DATABASE_URL && env.REDIS_URL
-        ? { kind: 'servers' as const, databaseUrl: env.DATABASE_URL, redis: redisSettings(env) }
+        ? {
+            kind: 'servers' as const,
+            database: { url: env.DATABASE_URL, pooling: env.DATABASE_POOLING },
+            redis: redisSettings(env),
+          }
         : { kind: 'embedded' as const, dataDir: resolve(env.DATA_DIR) },
     ),
     jwtSecret: env.JWT_SECRET,
@@ -188,6 +215,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     defaultRegion: env.DEFAULT_REGION as CountryCode,
     actionLog: env.USER_ACTION_LOG,
     trustProxy: env.TRUST_PROXY ?? false,
+    processes: env.WEB_CONCURRENCY,
     logLevel: String(env.LOG_LEVEL),
     docs: env.DOCS === 'on',
     shutdownSeconds: env.SHUTDOWN_SECONDS,

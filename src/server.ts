@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 import { type App, buildApp } from './app.js'
@@ -7,9 +8,10 @@ import { OperatorError } from './errors.js'
 import { createLog, openLogStream } from './log.js'
 import { type ActionLog, createActionLog } from './services/action-log.js'
 import { openStores, type Stores } from './stores/stores.js'
+import { obeySupervisor, supervise } from './supervisor.js'
 
 /**
- * Runs the service until it is told to stop.
+ * Runs the service until it is told to stop, in as many processes as the settings ask for.
  *
  * @throws OperatorError with one line that says why it cannot start.
  */
@@ -17,17 +19,28 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig(environment)
   const output = openLogStream('-')
   const log = createLog(config.logLevel, output)
+  const { processes, shutdownSeconds } = config
+  if (processes > 1 && cluster.isPrimary) return supervise({ processes, shutdownSeconds, log })
 
   const opened: (() => Promise<unknown>)[] = [output.close]
   const closeAll = async () => {
     for (const close of opened.reverse()) await close()
   }
   // From here on, and not only once it listens: as process 1 of a container nothing else would end it.
-  closeWithGrace({ delay: config.shutdownSeconds * 1000, logger: false }, async ({ err, signal }) => {
-    if (err) log.fatal({ err }, 'unexpected error: closing')
-    else log.info(`${signal}: closing`)
-    await closeAll()
-  })
+  const { close } = closeWithGrace(
+    {
+      delay: shutdownSeconds * 1000,
+      logger: false,
+      // Of several processes each listens to its supervisor.
+      skip: cluster.isWorker ? ['SIGINT', 'SIGTERM'] : [],
+    },
+    async ({ err, signal }) => {
+      if (err) log.fatal({ err }, 'unexpected error: closing')
+      else log.info(`${signal ?? 'told to stop'}: closing`)
+      await closeAll()
+    },
+  )
+  if (cluster.isWorker) obeySupervisor(close)
 
   try {
     const actions = createActionLog(openLogStream(config.actionLog))
@@ -51,9 +64,15 @@ async function build(config: Config, stores: Stores, actions: ActionLog, log: Lo
   return buildApp({ config, jwtSecret, stores, actions, log })
 }
 
+/**
+ * Connections that may wait to be accepted; the kernel takes its own limit where that is lower. A client that finds the
+ * queue full tries again after a second, which is longer than any answer takes.
+ */
+const BACKLOG = 4096
+
 async function listen(app: App, { host, port }: Config): Promise<void> {
   try {
-    await app.listen({ host, port })
+    await app.listen({ host, port, backlog: BACKLOG })
   } catch (error) {
     throw asListenProblem(error as NodeJS.ErrnoException, host, port)
   }

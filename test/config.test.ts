@@ -27,6 +27,7 @@ t.test('defaults', async (t) => {
       defaultRegion: 'CN',
       actionLog: 'logs/user_action.log',
       trustProxy: false,
+      processes: 1,
       logLevel: 'info',
       docs: true,
       shutdownSeconds: 10,
@@ -65,6 +66,8 @@ t.test('every setting', async (t) => {
       TRUST_PROXY: '10.0.0.1, 192.168.0.0/16,::1,fd00::/8',
       LOG_LEVEL: 'silent',
       DOCS: 'off',
+      WEB_CONCURRENCY: '4',
+      DATABASE_POOLING: 'transaction',
       SHUTDOWN_SECONDS: '1',
     })
 
@@ -74,7 +77,7 @@ t.test('every setting', async (t) => {
       port: 0,
       stores: {
         kind: 'servers',
-        databaseUrl: STORES.DATABASE_URL,
+        database: { url: STORES.DATABASE_URL, pooling: 'transaction' },
         redis: { mode: 'single', urls: [STORES.REDIS_URL], sentinelName: undefined },
       },
       jwtSecret: SECRET,
@@ -88,6 +91,7 @@ t.test('every setting', async (t) => {
       defaultRegion: 'DE',
       actionLog: '-',
       trustProxy: '10.0.0.1, 192.168.0.0/16,::1,fd00::/8',
+      processes: 4,
       logLevel: 'silent',
       docs: false,
       shutdownSeconds: 1,
@@ -102,7 +106,7 @@ t.test('every setting', async (t) => {
     const config = loadConfig(SERVERS)
 
     t.throws(() => Object.assign(config, { jwtSecret: 'another' }), TypeError)
-    t.throws(() => Object.assign(config.stores, { databaseUrl: 'another' }), TypeError)
+    t.throws(() => Object.assign(config.stores, { kind: 'embedded' }), TypeError)
     t.equal(config.jwtSecret, SECRET)
   })
 })

@@ -22,9 +22,13 @@ const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
 
 export type Passwords = ReturnType<typeof createPasswords>
 
-/** Hashes and compares passwords in worker threads, so that the event loop goes on answering. */
-export function createPasswords({ cost }: { cost: number }) {
-  const threads = Math.max(1, availableParallelism() - 1)
+/**
+ * Hashes and compares passwords in worker threads, so that the event loop goes on answering.
+ *
+ * @param processes among how many the cores, but the one for event loops, are shared.
+ */
+export function createPasswords({ cost, processes = 1 }: { cost: number; processes?: number }) {
+  const threads = Math.max(1, Math.floor((availableParallelism() - 1) / processes))
   const decoys = Array.from({ length: cost + 1 }, (_, decoyCost) => decoyHash(decoyCost))
   // Until the first job is measured: what bcryptjs took on a 2020s server core, 85 ms at cost 10.
   let msPerHash = 85 * 2 ** (cost - 10)
