@@ -1,5 +1,5 @@
 /**
- * `npm test`: finds or installs PostgreSQL and Redis, starts one PostgreSQL for all test files, runs them with tap, and
+ * `npm test`: finds or installs PostgreSQL, Redis and PgBouncer, starts one PostgreSQL for all test files, runs them with tap, and
  * stops it again; then injects the short selection of faults. With arguments, which go to tap, only the files that they
  * name: `npm test -- test/login.test.ts`.
  */
@@ -10,7 +10,12 @@ import postgres from 'postgres'
 import { migrate } from '../src/stores/postgres.js'
 import { findProgram, startPostgres } from './support/servers.js'
 
-const NEEDED = { 'redis-server': 'redis-server', postgres: 'postgresql', initdb: 'postgresql' }
+const NEEDED = {
+  'redis-server': 'redis-server',
+  postgres: 'postgresql',
+  initdb: 'postgresql',
+  pgbouncer: 'pgbouncer',
+}
 
 installMissing()
 const server = await startPostgres({ args: ['-c', 'max_connections=400'] })

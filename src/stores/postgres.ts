@@ -11,10 +11,16 @@ const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('../../drizzle', im
 /** Key of the advisory lock that lets one instance migrate while the others wait: 'auth' in ASCII. */
 const MIGRATION_LOCK = 0x61757468
 
-/** How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. */
-export type PostgresAddress = { url: string } | { socketPath: string }
+/** How long a statement may wait for the row of a user, in milliseconds: less than any caller waits for the statement. */
+const LOCK_TIMEOUT_MS = 200
 
-export type Database = PostgresJsDatabase<Record<string, never>>
+/**
+ * How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. Behind a pooler that gives every transaction
+ * another connection (`transaction`), nothing may be left in a connection, and nothing can be told to it beforehand.
+ */
+export type PostgresAddress = { url: string; pooling?: 'session' | 'transaction' } | { socketPath: string }
+
+export type Database = PostgresJsDatabase<Record<string, never>> & { $client: postgres.Sql }
 
 interface Needs<Statements> {
   address: PostgresAddress
@@ -59,8 +65,9 @@ function connect(
 ): postgres.Sql {
   const settings: postgres.Options<Record<string, never>> = {
     max: 10,
-    connect_timeout: 1,
-    // The driver would wait up to 20 s between attempts, long after the server is back.
+    // An attempt whose packets were lost just before the server came back, and the pause after it, fit into the second in
+    // which answers are right again. The driver would wait for 30 s, and up to 20 s between attempts.
+    connect_timeout: 0.6,
     backoff: () => 0.1 + Math.random() * 0.1,
     max_lifetime: 600,
     fetch_types: false,
@@ -68,7 +75,7 @@ function connect(
     connection: {
       application_name: 'auth-service',
       statement_timeout: 300,
-      lock_timeout: 200,
+      lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: 2000,
     },
     ...options,
@@ -76,6 +83,13 @@ function connect(
   // PGlite is one session behind its socket: a second connection would only wait for the first.
   if ('socketPath' in address)
     return postgres({ ...settings, path: address.socketPath, max: 1, max_lifetime: null })
+  if (address.pooling === 'transaction') {
+    return postgres(address.url, {
+      ...settings,
+      prepare: false,
+      connection: { application_name: 'auth-service' },
+    })
+  }
   return postgres(address.url, settings)
 }
 
@@ -106,6 +120,7 @@ export async function migrate(address: PostgresAddress): Promise<void> {
 export async function requireCurrentSchema(address: PostgresAddress): Promise<void> {
   const client = connect(address, { max: 1 })
   try {
+    await requireLockTimeout(client)
     const age = await schemaAge(client)
     if (age === 'newer') throw newerSchema()
     if (age === 'older')
@@ -113,6 +128,22 @@ export async function requireCurrentSchema(address: PostgresAddress): Promise<vo
   } finally {
     await client.end({ timeout: 1 })
   }
+}
+
+/**
+ * A statement that waits for a lock beyond its deadline could still commit when it gets it: whoever sets the limit, there
+ * must be one. A transaction pooler passes on none of ours, so the role has to have it.
+ *
+ * @throws OperatorError
+ */
+async function requireLockTimeout(client: postgres.Sql): Promise<void> {
+  const [found] = await client`
+    select setting::int as ms, current_user as role from pg_settings where name = 'lock_timeout'`
+  if (found?.ms > 0 && found?.ms <= LOCK_TIMEOUT_MS) return
+  throw new OperatorError(
+    `the database role needs a lock_timeout that a transaction pooler cannot pass on; as its owner run: ` +
+      `ALTER ROLE ${found?.role} SET lock_timeout = '${LOCK_TIMEOUT_MS}ms'; then reconnect the pooler`,
+  )
 }
 
 /** Resolves once PostgreSQL answers a query. Rejects with the driver's error while it does not. */

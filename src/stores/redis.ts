@@ -85,6 +85,7 @@ function clientOf({ mode, urls, sentinelName = '' }: RedisSettings, options: Sha
         redisOptions: shared,
         lazyConnect: true,
         enableOfflineQueue: false,
+        enableAutoPipelining: true,
         clusterRetryStrategy: retryStrategy,
         slotsRefreshTimeout: 500,
         slotsRefreshInterval: 1000,
@@ -101,9 +102,12 @@ function hostAndPort(url: string): { host: string; port: number } {
   return { host: hostname, port: Number(port || 6379) }
 }
 
-/** At once after a lost connection, then less and less often. */
+/**
+ * At once after a lost connection, then less and less often, but so that the last attempt whose packets were lost and the
+ * pause after it fit into the second in which answers are right again.
+ */
 function retryStrategy(attempt: number): number {
-  return attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 400) + Math.random() * 50
+  return attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 200) + Math.random() * 50
 }
 
 /** Resolves once both connections are ready to serve, rejects with the reason of the next failed attempt. */

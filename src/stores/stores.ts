@@ -46,13 +46,18 @@ export async function migrateStores(config: StoreConfig, log: StoreLog): Promise
     await stores.close()
     return
   }
-  const address = { url: config.databaseUrl }
-  await waitFor('PostgreSQL', () => reachPostgres(address), log)
-  await migrate(address)
+  if (config.database.pooling === 'transaction') {
+    throw new OperatorError(
+      'migrating takes a lock that a transaction pooler would lose: run this command with DATABASE_URL naming ' +
+        'PostgreSQL itself and DATABASE_POOLING=session',
+    )
+  }
+  await waitFor('PostgreSQL', () => reachPostgres(config.database), log)
+  await migrate(config.database)
 }
 
 async function openServers(config: StoreConfig & { kind: 'servers' }, log: StoreLog): Promise<Stores> {
-  const address = { url: config.databaseUrl }
+  const address = config.database
   const redis = createRedis(config.redis)
   const giveUp = new AbortController()
   try {

@@ -141,7 +141,7 @@ export function unprivilegedUser(): { uid: number; gid: number } | undefined {
   return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
-async function end(
+export async function end(
   child: ChildProcess,
   directory: string,
   signal: NodeJS.Signals = 'SIGTERM',
@@ -157,7 +157,7 @@ async function end(
   rmSync(directory, { recursive: true, force: true })
 }
 
-function reachable(port: number): Promise<void> {
+export function reachable(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = openSocket(port, '127.0.0.1')
     socket.once('error', reject)
