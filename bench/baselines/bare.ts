@@ -1,0 +1,30 @@
+/**
+ * What the checks are compared with: the same answers, serialised by the same schemas, by routes that check nothing.
+ * Listens on PORT until it is killed.
+ */
+import Fastify from 'fastify'
+import { Identity } from '../../src/routes/identify.js'
+import { Question, Verdict } from '../../src/routes/verify.js'
+import { Ok, ok } from '../../src/schemas.js'
+
+const [expiresAt, loginTime] = [1795449600, 1795363200000]
+const identity = { user_id: 1, login_time: loginTime, expires_at: expiresAt }
+const verdict = {
+  payload: {
+    iss: 'auth-service',
+    sub: '1',
+    jti: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    iat: 1795363200,
+    exp: expiresAt,
+    data: { id: 1, login_time: loginTime },
+  },
+  user_id: 1,
+  expires_at: expiresAt,
+}
+
+const app = Fastify()
+app.get('/identify', { schema: { response: { 200: Ok(Identity, '') } } }, async () => ok(identity))
+app.post('/verify', { schema: { body: Question, response: { 200: Ok(Verdict, '') } } }, async () =>
+  ok(verdict),
+)
+await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT) })

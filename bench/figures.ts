@@ -1,0 +1,106 @@
+/** What is promised of the service's speed, and how it came out. */
+export interface Figure {
+  name: string
+  /** What a good value is: at least, or at most, these. */
+  better: 'higher' | 'lower'
+  /** What no change may fall behind: well below what was last measured, so that only a slower service gets there. */
+  floor: number
+  must: number
+  aim: number
+  unit: string
+  /** One value per round. Empty where it was not measured. */
+  values: number[]
+  /** Why it was not measured. */
+  notMeasured?: string
+}
+
+const FIGURES = {
+  identify: {
+    name: 'GET /identify, against the bare route',
+    better: 'higher',
+    floor: 0.2,
+    must: 0.8,
+    aim: 0.95,
+    unit: '×',
+  },
+  verify: {
+    name: 'POST /verify, against the bare route',
+    better: 'higher',
+    floor: 0.25,
+    must: 0.75,
+    aim: 0.9,
+    unit: '×',
+  },
+  flood: {
+    name: 'GET /identify p99 during a flood of logins, against quiet',
+    better: 'lower',
+    floor: 6,
+    must: 3,
+    aim: 2,
+    unit: '×',
+  },
+  logins: {
+    name: 'logins, against bcryptjs alone on as many threads',
+    better: 'higher',
+    floor: 0.7,
+    must: 0.85,
+    aim: 0.95,
+    unit: '×',
+  },
+  processes: {
+    name: 'two processes, against one',
+    better: 'higher',
+    floor: 1.2,
+    must: 1.6,
+    aim: 1.9,
+    unit: '×',
+  },
+  memory: {
+    name: 'memory after 100,000 different tokens',
+    better: 'lower',
+    floor: 250,
+    must: 200,
+    aim: 120,
+    unit: 'MB',
+  },
+  redis: { name: 'Redis memory per session', better: 'lower', floor: 220, must: 200, aim: 130, unit: 'B' },
+  start: {
+    name: 'start to listening, external stores',
+    better: 'lower',
+    floor: 3,
+    must: 1.5,
+    aim: 0.7,
+    unit: 's',
+  },
+  scale: {
+    name: 'GET /identify with 1,000,000 users, against 1,000',
+    better: 'higher',
+    floor: 0.7,
+    must: 0.9,
+    aim: 1,
+    unit: '×',
+  },
+} as const satisfies Record<string, Omit<Figure, 'values' | 'notMeasured'>>
+
+export type FigureName = keyof typeof FIGURES
+
+export function measured(name: FigureName, values: number[]): Figure {
+  return { ...FIGURES[name], values }
+}
+
+export function notMeasured(name: FigureName, why: string): Figure {
+  return { ...FIGURES[name], values: [], notMeasured: why }
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
+}
+
+/** Whether a value that was measured is as good as `wanted`. */
+export function reaches({ values, better }: Figure, wanted: number): boolean {
+  return better === 'higher' ? median(values) >= wanted : median(values) <= wanted
+}

@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { findProgram } from '../test/support/servers.js'
+
+/** Connections that ask as fast as they are answered. */
+export const CONNECTIONS = 64
+
+/** How often, in milliseconds, an answer is looked at while the load goes on. */
+const LOOK_EVERY_MS = 50
+
+/** What is asked, with one of many tokens each time. */
+export interface Question {
+  method: 'GET' | 'POST'
+  path: string
+  /** Exactly one. */
+  headers(token: string): Record<string, string>
+  body?(token: string): string
+}
+
+export const IDENTIFY: Question = {
+  method: 'GET',
+  path: '/identify',
+  headers: (token) => ({ authorization: `Bearer ${token}` }),
+}
+
+export const VERIFY: Question = {
+  method: 'POST',
+  path: '/verify',
+  headers: () => ({ 'content-type': 'application/json' }),
+  body: (token) => JSON.stringify({ token }),
+}
+
+/** Latencies in milliseconds. */
+export interface Load {
+  requestsPerSecond: number
+  p50: number
+  p99: number
+  /** Answers that were not 200, or not what was asked for. */
+  wrong: number
+}
+
+export interface Tokens {
+  /** What each token should be answered with. */
+  userIds: number[]
+  texts: string[]
+}
+
+/** wrk costs less than the service that it measures; autocannon is there where wrk is not. */
+export const GENERATOR = findProgram('wrk') ? 'wrk' : 'autocannon'
+
+interface LoadOptions {
+  seconds: number
+  /** Whether the answer names the token's user: not where nothing is checked. Default true. */
+  checksUser?: boolean
+  /** The only cores that the load generator may use, as taskset spells them. Default: any. */
+  generatorCores?: string
+}
+
+/** Asks for so many seconds, from a process of its own. */
+export async function load(
+  url: string,
+  question: Question,
+  tokens: Tokens,
+  { seconds, checksUser = true, generatorCores }: LoadOptions,
+): Promise<Load> {
+  const directory = mkdtempSync(join(tmpdir(), 'auth-bench-'))
+  try {
+    const looking = new AbortController()
+    const looked = checksUser ? look(url, question, tokens, looking.signal) : Promise.resolve(0)
+    const commandOf = GENERATOR === 'wrk' ? wrk : autocannon
+    const { command, read } = commandOf(url, question, tokens, seconds, directory)
+    const [program = '', ...args] = generatorCores
+      ? ['taskset', '--cpu-list', generatorCores, ...command]
+      : command
+    const { stdout } = await promisify(execFile)(program, args).finally(() => looking.abort())
+    const result = read(stdout)
+    return { ...result, wrong: result.wrong + (await looked) }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Reads some of the answers while the load goes on; gives how many were wrong, or did not come. */
+async function look(url: string, question: Question, tokens: Tokens, until: AbortSignal): Promise<number> {
+  let wrong = 0
+  for (let turn = 0; !until.aborted; turn++) {
+    const index = (turn * 7919) % tokens.texts.length
+    const token = tokens.texts[index] ?? ''
+    const userId = await userOf(url, question, token).catch(() => undefined)
+    if (userId !== tokens.userIds[index]) wrong++
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+  return wrong
+}
+
+/** Whom the answer names. */
+async function userOf(url: string, question: Question, token: string): Promise<number | undefined> {
+  const body = question.body?.(token)
+  const response = await fetch(url + question.path, {
+    method: question.method,
+    headers: question.headers(token),
+    ...(body === undefined ? {} : { body }),
+  })
+  const answer = (await response.json()) as { data?: { user_id?: number } }
+  return answer.data?.user_id
+}
+
+/** A command that generates load, and how its output is read. */
+interface Generator {
+  command: string[]
+  read(output: string): Load
+}
+
+function wrk(
+  url: string,
+  question: Question,
+  { texts }: Tokens,
+  seconds: number,
+  directory: string,
+): Generator {
+  const file = join(directory, 'requests')
+  const lines = texts.map((token) => {
+    const [[name, value] = []] = Object.entries(question.headers(token))
+    return `${name}\t${value}\t${question.body?.(token) ?? ''}\n`
+  })
+  writeFileSync(file, lines.join(''))
+  const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
+  return {
+    command: [
+      ...['wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '10s', '-s', script],
+      ...[url + question.path, '--', question.method, question.path, file],
+    ],
+    read: (output) => {
+      const { requests, duration, p50, p99, wrong } = JSON.parse(output.split('RESULT ')[1] ?? '')
+      return { requestsPerSecond: requests / (duration / 1e6), p50: p50 / 1000, p99: p99 / 1000, wrong }
+    },
+  }
+}
+
+function autocannon(
+  url: string,
+  question: Question,
+  { texts }: Tokens,
+  seconds: number,
+  directory: string,
+): Generator {
+  const requests = texts.map((token) => {
+    const body = question.body?.(token)
+    return {
+      method: question.method,
+      path: question.path,
+      headers: question.headers(token),
+      ...(body && { body }),
+    }
+  })
+  const file = join(directory, 'options.json')
+  writeFileSync(file, JSON.stringify({ url, connections: CONNECTIONS, duration: seconds, requests }))
+  const script = fileURLToPath(new URL('./autocannon.mjs', import.meta.url))
+  return { command: [process.execPath, script, file], read: (output) => JSON.parse(output) as Load }
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { freePort, until } from '../test/support/servers.js'
+import { CLI, type Running, spawnProgram } from '../test/support/service-process.js'
+
+/** A program under test that listens. */
+export interface Program extends Running {
+  url: string
+  /** Milliseconds from its start to its first answer. */
+  startMs: number
+  /** Bytes of memory that it has in use. */
+  memory(): number
+}
+
+/** The service as an operator runs it. */
+export function startService(env: NodeJS.ProcessEnv): Promise<Program> {
+  return start([CLI, 'serve'], { USER_ACTION_LOG: '/dev/null', ...env })
+}
+
+/** One of the programs that the service is compared with. */
+export function startBaseline(name: 'bare' | 'textbook', env: NodeJS.ProcessEnv): Promise<Program> {
+  return start(['--import', 'tsx', fileURLToPath(new URL(`./baselines/${name}.ts`, import.meta.url))], env)
+}
+
+async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Program> {
+  const port = await freePort()
+  const began = performance.now()
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const running = spawnProgram(process.execPath, args, { cwd: root, env: { ...env, PORT: String(port) } })
+  const url = `http://127.0.0.1:${port}`
+  await Promise.race([
+    until(async () => void (await fetch(url)), { withinMs: 30_000 }),
+    running.exited.then(({ stderr }) => {
+      throw new Error(`a program ended before it listened: ${stderr}`)
+    }),
+  ])
+  return { ...running, url, startMs: performance.now() - began, memory: () => memoryOf(running.pid) }
+}
+
+function memoryOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
