@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -67,7 +67,10 @@ function fullDisk(): Scenario {
   return fault({
     number: 34,
     name: 'the disk of the logs is full',
-    impossible: () => (process.getuid?.() === 0 ? undefined : 'mounting a small disk needs root'),
+    impossible: () => {
+      const { status, stderr } = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()])
+      return status === 0 ? undefined : `a small disk cannot be mounted: ${stderr}`
+    },
     lastsMs: 1000,
     inject: async ({ world }) => {
       execFileSync('mkdir', ['-p', directory])
@@ -96,12 +99,12 @@ function fullDisk(): Scenario {
 
 /** Row 35: standard output is a pipe that nobody reads. */
 function blockedPipe(): Scenario {
-  const pipe = join(mkdtempSync(join(tmpdir(), 'auth-faults-pipe-')), 'pipe')
   return fault({
     number: 35,
     name: 'nobody reads the log',
     lastsMs: 1000,
     inject: async ({ world }) => {
+      const pipe = join(temporaryDirectory(), 'pipe')
       execFileSync('mkfifo', [pipe])
       // Open for reading, and never read.
       const reader = spawn('sh', ['-c', `exec sleep 60 < '${pipe}'`], { stdio: 'ignore' })

@@ -82,10 +82,17 @@ function cutLink(stores: string): Scenario {
   })
   return {
     ...row,
-    impossible: () =>
-      process.getuid?.() === 0 && findProgram('ip')
-        ? undefined
-        : 'it takes root and ip (iproute2) to make a network',
+    impossible: () => {
+      if (process.getuid?.() !== 0 || !findProgram('ip'))
+        return 'it takes root and ip (iproute2) to make a network'
+      try {
+        ip('netns', 'add', namespace)
+        ip('netns', 'del', namespace)
+        return undefined
+      } catch (error) {
+        return `no network can be made here: ${(error as { stderr?: Buffer }).stderr}`
+      }
+    },
     async run(options) {
       ip('netns', 'add', namespace)
       try {
@@ -96,7 +103,8 @@ function cutLink(stores: string): Scenario {
         ip('-n', namespace, 'link', 'set', 'inside', 'up')
         return await row.run(options)
       } finally {
-        // The pair of interfaces goes with the namespace.
+        // At once, and not whenever the kernel clears the namespace away: the next round makes one of the same name.
+        ip('link', 'del', 'auth-outside')
         for (const pid of execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split(
           '\n',
         )) {

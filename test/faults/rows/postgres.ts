@@ -68,21 +68,35 @@ function hungConnections(): Scenario {
     name: 'half of the connections to PostgreSQL hang',
     world: { users: 8 },
     lastsMs: 0,
-    inject: async ({ world, random }) => {
+    inject: async (round) => {
+      const { world, random } = round
       touched = 0
-      for (let time = 0; time < 6; time++) {
+      for (let time = 0; time < 5; time++) {
         const backends = await world.sql<{ pid: number }[]>`
           select pid from pg_stat_activity where application_name = 'auth-service'`
         const hung = backends.map(({ pid }) => pid).filter(() => random.chance(0.5))
         touched += hung.length
         for (const pid of hung) process.kill(pid, 'SIGSTOP')
-        await sleep(random.integer(500, 900))
+        // Some of these wait behind a connection that hangs, are answered 503, and must not take effect when it wakes.
+        const logouts = everybodyLogsOut(round)
+        await sleep(random.integer(900, 1200))
         for (const pid of hung) process.kill(pid, 'SIGCONT')
+        await logouts
         await sleep(200)
       }
     },
     touched: () => touched,
   })
+}
+
+async function everybodyLogsOut({ world, load: { history }, random }: Round): Promise<void> {
+  const logouts = world.users.map(async ({ id }) => {
+    const latest = history.findLast(({ kind, user, token }) => kind === 'login' && user === id && token)
+    const index = random.integer(0, world.instances.length - 1)
+    const url = world.instances[index]?.url ?? ''
+    if (latest?.token) history.push(await ask('logout', url, index, id, latest.token))
+  })
+  await Promise.all(logouts)
 }
 
 function tooManyConnections(): Scenario {
