@@ -39,7 +39,7 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
   const region = config.defaultRegion
 
   const app = createServer(config, log)
-  await app.register(closeGracefully)
+  await app.register(closeGracefully, { shutdownSeconds: config.shutdownSeconds })
   if (redis) await app.register(fastifyRedis, { client: redis })
   await app.register(fastifyJwt, jwtOptions({ jwtSecret, issuer, audience }))
   if (config.docs) await registerOpenapi(app)

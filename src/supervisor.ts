@@ -48,7 +48,8 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
 
   function start(): Worker {
     const worker = cluster.fork()
-    heard.set(worker, performance.now())
+    // However long it takes to start: it can be stuck only once it was heard.
+    heard.set(worker, Number.POSITIVE_INFINITY)
     worker.on('message', (message) => {
       if (message === ALIVE) heard.set(worker, performance.now())
     })

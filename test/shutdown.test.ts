@@ -1,4 +1,5 @@
 import assert from 'node:assert'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Redis } from 'ioredis'
@@ -45,6 +46,19 @@ t.test('SIGTERM', async (t) => {
       t.ok(performance.now() - started < 10_000)
     },
   )
+
+  t.test('an idle connection does not keep it beyond a short SHUTDOWN_SECONDS: exit 0', async (t) => {
+    const service = await startService(t, { env: { ...environment(backends), SHUTDOWN_SECONDS: '1' } })
+    const idle = connect(service.port, '127.0.0.1').resume()
+    idle.on('error', () => undefined)
+    idle.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(idle, 'data')
+
+    const { code, stderr } = await service.stop('SIGTERM')
+
+    t.equal(code, 0, stderr)
+    idle.destroy()
+  })
 
   t.test('exit 0 when a store is away or hangs', async (t) => {
     for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {

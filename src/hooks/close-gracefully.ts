@@ -16,15 +16,22 @@ const SETTLE_MS = 100
 /** How often it is looked whether connections are idle, or gone, in milliseconds. */
 const LOOK_MS = 50
 
+interface Needs {
+  /** What all of the closing may take, in seconds. */
+  shutdownSeconds: number
+}
+
 /** Once the service is told to stop, requests in flight are finished and new ones are sent elsewhere (503). */
-export const closeGracefully = fp(async (app) => {
+export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
+  // Most of a short time is left to what is in flight.
+  const drainMs = Math.min(DRAIN_MS, shutdownSeconds * 200)
   let closing = false
   let sweep: NodeJS.Timeout | undefined
   app.addHook('preClose', async () => {
     closing = true
     if (!app.server.listening) return
     // A connection that is closed while it is idle may have a request on its way, and would cut it. Most are told first.
-    await drain(app.server)
+    await drain(app.server, drainMs)
     await stopListening(app.server)
     // Node closes what is idle at that moment; a connection that answers one more request would be kept alive.
     sweep = setInterval(() => app.server.closeIdleConnections(), LOOK_MS)
@@ -37,8 +44,8 @@ export const closeGracefully = fp(async (app) => {
   })
 })
 
-async function drain(server: Server): Promise<void> {
-  const end = performance.now() + DRAIN_MS
+async function drain(server: Server, limitMs: number): Promise<void> {
+  const end = performance.now() + limitMs
   while (performance.now() < end && (await connections(server)) > 0) await sleep(LOOK_MS)
 }
 

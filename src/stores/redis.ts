@@ -88,7 +88,8 @@ function clientOf({ mode, urls, sentinelName = '' }: RedisSettings, options: Sha
         enableAutoPipelining: true,
         clusterRetryStrategy: retryStrategy,
         slotsRefreshTimeout: 500,
-        slotsRefreshInterval: 1000,
+        // How soon a failover is noticed: nobody tells the clients.
+        slotsRefreshInterval: 300,
         maxRedirections: 3,
         retryDelayOnFailover: 20,
         retryDelayOnClusterDown: 20,

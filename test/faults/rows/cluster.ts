@@ -10,8 +10,8 @@ import { createRedisServer, type RestartableStore } from '../stores.js'
 /** After so many milliseconds of silence a node counts as failed, and its replica may take over. */
 const NODE_TIMEOUT_MS = 1000
 
-/** Failing over may take the timeout, an election, and the clients' next look at the map of slots. */
-const FAILOVER_LIMIT_MS = NODE_TIMEOUT_MS + 2000
+/** How long an election may take beyond the timeout: where two replicas ask at once, it is held again. */
+const FAILOVER_LIMIT_MS = 20_000
 
 /** Row 11: a cluster of three masters and three replicas loses a master. */
 export function clusterRow(): Scenario {
@@ -21,7 +21,7 @@ export function clusterRow(): Scenario {
     number: 11,
     name: 'a Redis Cluster loses a master',
     impossible: () => (findProgram('redis-cli') ? undefined : 'redis-cli is not installed'),
-    lastsMs: FAILOVER_LIMIT_MS,
+    lastsMs: NODE_TIMEOUT_MS,
     world: {
       instance: { env: { REDIS_MODE: 'cluster' } },
       through: async ({ postgres }) => {
@@ -30,15 +30,22 @@ export function clusterRow(): Scenario {
       },
     },
     inject: async (round) => {
-      const { world } = round
       const [victim] = nodes
       if (!victim) return
       lost = await usersOn(victim, round)
-      const seed = nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
-      world.redisClient.disconnect()
-      world.redisClient = new Cluster(seed) as unknown as Redis
-      world.redisClient.on('error', () => undefined)
       await victim.kill()
+    },
+    // The fault is over when every node knows that a replica has taken the slots over, however long they take to agree.
+    heal: async ({ world }) => {
+      const requireAgreement = () => {
+        for (const { port } of nodes.slice(1)) requireAllSlots(port)
+      }
+      await until(requireAgreement, { withinMs: FAILOVER_LIMIT_MS })
+      // Only now: the harness looks at the entries when all is quiet, and needs no client that has lived through the fault.
+      const others = nodes.slice(1).map(({ port }) => ({ host: '127.0.0.1', port }))
+      world.redisClient.disconnect()
+      world.redisClient = new Cluster(others) as unknown as Redis
+      world.redisClient.on('error', () => undefined)
     },
     also: async ({ load, from }) => {
       for (const node of nodes) await node.dispose()
@@ -70,14 +77,19 @@ async function createCluster(): Promise<RestartableStore[]> {
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'])
   await until(async () => {
-    for (const { port } of nodes) {
-      const info = execFileSync('redis-cli', ['-p', String(port), 'cluster', 'info'], { encoding: 'utf8' })
-      if (!info.includes('cluster_state:ok')) throw new Error('the cluster is not complete')
-    }
+    for (const { port } of nodes) requireAllSlots(port)
   })
   // A replica that has not caught up may not take over.
   await sleep(NODE_TIMEOUT_MS)
   return nodes
+}
+
+/** @throws while this node knows of slots that nobody serves */
+function requireAllSlots(port: number): void {
+  const info = execFileSync('redis-cli', ['-p', String(port), 'cluster', 'info'], { encoding: 'utf8' })
+  if (!info.includes('cluster_state:ok') || !info.includes('cluster_slots_ok:16384')) {
+    throw new Error(`the cluster is not complete: ${info}`)
+  }
 }
 
 /** The users whose entries are on this node. */
