@@ -72,7 +72,7 @@ export async function load(
     const looking = new AbortController()
     const looked = checksUser ? look(url, question, tokens, looking.signal) : Promise.resolve(0)
     const commandOf = GENERATOR === 'wrk' ? wrk : autocannon
-    const { command, read } = commandOf(url, question, tokens, seconds, directory)
+    const { command, read } = commandOf({ url, question, texts: tokens.texts, seconds, directory })
     const [program = '', ...args] = generatorCores
       ? ['taskset', '--cpu-list', generatorCores, ...command]
       : command
@@ -109,19 +109,22 @@ async function userOf(url: string, question: Question, token: string): Promise<n
   return answer.data?.user_id
 }
 
+interface Job {
+  url: string
+  question: Question
+  texts: string[]
+  seconds: number
+  /** For what the generator reads; it goes when the load has been generated. */
+  directory: string
+}
+
 /** A command that generates load, and how its output is read. */
 interface Generator {
   command: string[]
   read(output: string): Load
 }
 
-function wrk(
-  url: string,
-  question: Question,
-  { texts }: Tokens,
-  seconds: number,
-  directory: string,
-): Generator {
+function wrk({ url, question, texts, seconds, directory }: Job): Generator {
   const file = join(directory, 'requests')
   const lines = texts.map((token) => {
     const [[name, value] = []] = Object.entries(question.headers(token))
@@ -141,13 +144,7 @@ function wrk(
   }
 }
 
-function autocannon(
-  url: string,
-  question: Question,
-  { texts }: Tokens,
-  seconds: number,
-  directory: string,
-): Generator {
+function autocannon({ url, question, texts, seconds, directory }: Job): Generator {
   const requests = texts.map((token) => {
     const body = question.body?.(token)
     return {

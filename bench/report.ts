@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
+import { markdownTable } from '../test/support/markdown-table.js'
 import { type Figure, median, reaches } from './figures.js'
 import { CONNECTIONS, GENERATOR } from './load.js'
 import type { Series } from './measures.js'
@@ -25,7 +26,7 @@ export function loadTable(series: Series[]): string[] {
       String(of(({ wrong }) => wrong).reduce((sum, wrong) => sum + wrong, 0)),
     ]
   })
-  return table(['route', 'requests/s', 'spread', 'p50 ms', 'p99 ms', 'wrong answers'], rows)
+  return markdownTable(['route', 'requests/s', 'spread', 'p50 ms', 'p99 ms', 'wrong answers'], rows)
 }
 
 export function figureTable(figures: Figure[]): string[] {
@@ -38,20 +39,11 @@ export function figureTable(figures: Figure[]): string[] {
     const verdict = reaches(figure, aim) ? 'aim' : reaches(figure, must) ? 'must' : 'MISSED'
     return [name, `${round(median(values))} ${unit}`, spread, ...bounds, verdict]
   })
-  return table(['figure', 'median', 'spread', 'must', 'aim', 'reached'], rows)
+  return markdownTable(['figure', 'median', 'spread', 'must', 'aim', 'reached'], rows)
 }
 
 function round(value: number): string {
   return value >= 20 ? value.toFixed(0) : value.toFixed(2)
-}
-
-function table(headings: string[], rows: string[][]): string[] {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  const line = (cells: string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
 }
 
 const WIDTH = 760

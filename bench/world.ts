@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
-import fastifyJwt from '@fastify/jwt'
-import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
-import { createTokens, jwtOptions } from '../src/services/tokens.js'
 import { migrate } from '../src/stores/postgres.js'
 import { closeRedis, createRedis, reachRedis } from '../src/stores/redis.js'
 import { createRedisSessionRegistry } from '../src/stores/session-registry.js'
 import { PASSWORD, SECRET } from '../test/helper.js'
 import { startPostgres, startRedis } from '../test/support/servers.js'
+import { createSigner } from '../test/support/tokens/signer.js'
 
 const DAY_SECONDS = 86_400
 
@@ -30,7 +28,7 @@ export async function createWorld() {
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined })
   const redisClient = new Redis(redis.url)
   const stamp = Date.now() - 60_000
-  const sign = await signer(stamp)
+  const sign = await createSigner(stamp)
   let users = 0
 
   return {
@@ -95,13 +93,3 @@ function sessionOf(userId: number): string {
 }
 
 const SESSION_ID_LENGTH = 30
-
-async function signer(stamp: number): Promise<(userId: number, sessionId: string) => string> {
-  const app = Fastify()
-  const settings = { issuer: 'auth-service', audience: undefined }
-  await app.register(fastifyJwt, jwtOptions({ jwtSecret: SECRET, ...settings }))
-  await app.ready()
-  const tokens = createTokens({ jwt: app.jwt, ...settings })
-  const issuedAt = Math.floor(stamp / 1000)
-  return (userId, sessionId) => tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: DAY_SECONDS })
-}

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { markdownTable } from '../support/markdown-table.js'
 import type { Verdict } from './round.js'
 import { SCENARIOS, SHORT_SELECTION } from './rows.js'
 import type { Scenario } from './scenario.js'
@@ -132,14 +133,4 @@ function print(): void {
   console.log(
     `${passed} of ${verdicts.length} rounds passed, ${notRun.length} scenarios not run, ${requests} requests, ${seconds} s`,
   )
-}
-
-/** Lines that can be read as they are and pasted into the documentation. */
-function markdownTable(headings: string[], rows: string[][]): string[] {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  const line = (cells: string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
 }

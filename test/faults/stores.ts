@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
-import { childrenOf, freePort, requireProgram, unprivilegedUser, until } from '../support/servers.js'
+import {
+  childrenOf,
+  endWithThisProcess,
+  freePort,
+  requireProgram,
+  unprivilegedUser,
+  until,
+} from '../support/servers.js'
 
 /** A store whose process can be killed, hung and started again on the same port. */
 export interface RestartableStore {
@@ -89,12 +96,6 @@ export function snapshot({ directory }: RestartableStore): { restore(): void } {
   }
 }
 
-/** What a harness that is cut off must not leave behind. */
-const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 interface Parts {
   url: string
   port: number
@@ -118,8 +119,7 @@ function restartable({ url, port, directory, launch, answers, killAll }: Parts):
   }
 
   async function start(extraArgs: string[] = []): Promise<void> {
-    child = launch(extraArgs)
-    running.add(child)
+    child = endWithThisProcess(launch(extraArgs))
     await until(answers, { withinMs: 20_000 })
   }
 

@@ -24,6 +24,19 @@ export interface Server {
   stop(): Promise<void>
 }
 
+/** What a run that is cut off must not leave behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Lets a server that was started end no later than this process. */
+export function endWithThisProcess(child: ChildProcess): ChildProcess {
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
 /** A port that nobody listens on just now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -58,7 +71,7 @@ export async function startRedis({
   const chosen = port ?? (await freePort())
   const directory = mkdtempSync(join(tmpdir(), 'auth-redis-'))
   const options = ['--bind', '127.0.0.1', '--port', String(chosen), '--dir', directory, '--save', '', ...args]
-  const child = spawn(requireProgram('redis-server'), options, { stdio: 'ignore' })
+  const child = endWithThisProcess(spawn(requireProgram('redis-server'), options, { stdio: 'ignore' }))
   await until(() => reachable(chosen))
   return {
     url: `redis://127.0.0.1:${chosen}`,
@@ -81,11 +94,9 @@ export async function startPostgres({ args = [] }: { args?: string[] } = {}): Pr
     { stdio: 'ignore', cwd: directory, ...as },
   )
   const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F']
-  const child = spawn(requireProgram('postgres'), [...options, ...args], {
-    stdio: 'ignore',
-    cwd: directory,
-    ...as,
-  })
+  const child = endWithThisProcess(
+    spawn(requireProgram('postgres'), [...options, ...args], { stdio: 'ignore', cwd: directory, ...as }),
+  )
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   await until(async () => {
     const sql = postgres(url, { max: 1, connect_timeout: 1 })

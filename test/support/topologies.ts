@@ -6,6 +6,7 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import {
   end,
+  endWithThisProcess,
   freePort,
   reachable,
   requireProgram,
@@ -40,7 +41,9 @@ max_client_conn = 200
 admin_users = postgres
 `,
   )
-  const child = spawn(requireProgram('pgbouncer'), [settings], { stdio: 'ignore', cwd: directory, ...as })
+  const child = endWithThisProcess(
+    spawn(requireProgram('pgbouncer'), [settings], { stdio: 'ignore', cwd: directory, ...as }),
+  )
   const url = `postgres://${username}@127.0.0.1:${port}/pooled`
   await until(async () => {
     const sql = postgres(url, { max: 1, connect_timeout: 1, prepare: false })
@@ -110,7 +113,9 @@ sentinel down-after-milliseconds ${name} 500
 sentinel failover-timeout ${name} 3000
 `,
   )
-  const child = spawn(requireProgram('redis-server'), [settings, '--sentinel'], { stdio: 'ignore' })
+  const child = endWithThisProcess(
+    spawn(requireProgram('redis-server'), [settings, '--sentinel'], { stdio: 'ignore' }),
+  )
   await until(() => reachable(port))
   return { url: `redis://127.0.0.1:${port}`, port, process: child, stop: () => end(child, directory) }
 }

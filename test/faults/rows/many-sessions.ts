@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto'
-import fastifyJwt from '@fastify/jwt'
-import Fastify from 'fastify'
 import type postgres from 'postgres'
-import { createTokens, jwtOptions } from '../../../src/services/tokens.js'
-import { SECRET } from '../../helper.js'
+import { createSigner } from '../../support/tokens/signer.js'
 import { ask } from '../clients.js'
 import type { Operation } from '../history.js'
 import type { Verdict } from '../round.js'
@@ -11,7 +8,6 @@ import type { Scenario, ScenarioOptions } from '../scenario.js'
 import { createWorld } from '../world.js'
 
 const SESSIONS = 100_000
-const DAY_SECONDS = 86_400
 const ASKED_AT_A_TIME = 32
 
 /** Row 4, at size: Redis dies with 100,000 live sessions and 100,000 logouts in it, and comes back with nothing. */
@@ -33,7 +29,8 @@ async function loseThem(recovery: 'database' | 'off', { seed, cli }: ScenarioOpt
       ])
       await world.redisClient.mset(...entries.flat())
     }
-    const tokenOf = await signer(stamp)
+    const sign = await createSigner(stamp)
+    const tokenOf = (id: number) => sign(id, sessionOf(id))
     const [instance] = world.instances
     const url = instance?.url ?? ''
     const alive = await askAll(url, [1, SESSIONS], tokenOf)
@@ -102,16 +99,6 @@ function sessionOf(id: number): string {
   const session = createHash('md5').update(String(id)).digest('hex')
   sessions.set(id, session)
   return session
-}
-
-async function signer(stamp: number): Promise<(id: number) => string> {
-  const app = Fastify()
-  const settings = { issuer: 'auth-service', audience: undefined }
-  await app.register(fastifyJwt, jwtOptions({ jwtSecret: SECRET, ...settings }))
-  await app.ready()
-  const tokens = createTokens({ jwt: app.jwt, ...settings })
-  const issuedAt = Math.floor(stamp / 1000)
-  return (id) => tokens.sign({ userId: id, sessionId: sessionOf(id), stamp, issuedAt, ttl: DAY_SECONDS })
 }
 
 function range(from: number, to: number): number[] {
