@@ -50,7 +50,7 @@ export function prepareStatements(database: Database) {
     .where(sql`${userLogin.userId} = any(${placeholder('userIds')}::bigint[])`)
     .toSQL().sql
 
-  /** Without drizzle's mapping of the rows, which would take longer than all the rest of a check. */
+  /** Without drizzle's mapping of the rows, which asks for the class of every column in every row of a check. */
   function findSessions(userIds: readonly number[]): Promise<SessionRow[]> {
     // An array as PostgreSQL spells it: the driver does not know the type of the parameter.
     const parameters = [`{${userIds.join()}}`]
