@@ -88,8 +88,8 @@ function clientOf({ mode, urls, sentinelName = '' }: RedisSettings, options: Sha
         enableAutoPipelining: true,
         clusterRetryStrategy: retryStrategy,
         slotsRefreshTimeout: 500,
-        // How soon a failover is noticed: nobody tells the clients.
-        slotsRefreshInterval: 300,
+        // How soon a failover is noticed where no command runs into it: whoever does is told by MOVED.
+        slotsRefreshInterval: 1000,
         maxRedirections: 3,
         retryDelayOnFailover: 20,
         retryDelayOnClusterDown: 20,

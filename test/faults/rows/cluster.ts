@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { findProgram, until } from '../../support/servers.js'
 import type { Operation } from '../history.js'
@@ -37,8 +36,13 @@ export function clusterRow(): Scenario {
     },
     // The fault is over when every node knows that a replica has taken the slots over, however long they take to agree.
     heal: async ({ world }) => {
+      const [victim, ...left] = nodes
       const requireAgreement = () => {
-        for (const { port } of nodes.slice(1)) requireAllSlots(port)
+        for (const { port } of left) {
+          requireAllSlots(port)
+          // Until the silence is noticed, the slots count as served, too.
+          requireNoSlots(port, victim?.port)
+        }
       }
       await until(requireAgreement, { withinMs: FAILOVER_LIMIT_MS })
       // Only now: the harness looks at the entries when all is quiet, and needs no client that has lived through the fault.
@@ -71,25 +75,45 @@ async function createCluster(): Promise<RestartableStore[]> {
   const args = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
     ...['--cluster-require-full-coverage', 'no'],
+    // Otherwise a replica begins to copy its master after five seconds, and until then may not take over from it.
+    ...['--repl-diskless-sync-delay', '0'],
   ]
   const nodes = await Promise.all(Array.from({ length: 6 }, () => createRedisServer(args)))
   await Promise.all(nodes.map((node) => node.start()))
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'])
-  await until(async () => {
-    for (const { port } of nodes) requireAllSlots(port)
+  await until(() => {
+    for (const { port } of nodes) {
+      requireAllSlots(port)
+      requireCaughtUp(port)
+    }
   })
-  // A replica that has not caught up may not take over.
-  await sleep(NODE_TIMEOUT_MS)
   return nodes
 }
 
 /** @throws while this node knows of slots that nobody serves */
 function requireAllSlots(port: number): void {
-  const info = execFileSync('redis-cli', ['-p', String(port), 'cluster', 'info'], { encoding: 'utf8' })
+  const info = ask(port, 'cluster', 'info')
   if (!info.includes('cluster_state:ok') || !info.includes('cluster_slots_ok:16384')) {
     throw new Error(`the cluster is not complete: ${info}`)
   }
+}
+
+/** @throws while this node believes that slots are served at the port of another */
+function requireNoSlots(port: number, servedAt: number | undefined): void {
+  const nodes = ask(port, 'cluster', 'nodes')
+  const serves = nodes.split('\n').some((line) => line.includes(`:${servedAt}@`) && / \d+-\d+/.test(line))
+  if (serves) throw new Error(`slots are still looked for at the lost node: ${nodes}`)
+}
+
+/** @throws while this node is a replica that has not copied its master */
+function requireCaughtUp(port: number): void {
+  const replication = ask(port, 'info', 'replication')
+  if (replication.includes('master_link_status:down')) throw new Error(`not caught up: ${replication}`)
+}
+
+function ask(port: number, ...command: string[]): string {
+  return execFileSync('redis-cli', ['-p', String(port), ...command], { encoding: 'utf8' })
 }
 
 /** The users whose entries are on this node. */
