@@ -8,16 +8,21 @@ import { answerClientError, answerError, Refusal } from './errors.js'
 import { closeGracefully } from './hooks/close-gracefully.js'
 import { ignoreBody } from './hooks/ignore-body.js'
 import { noStore } from './hooks/no-store.js'
+import { oauthEndpoint } from './hooks/oauth-endpoint.js'
+import { requireClient } from './hooks/require-client.js'
 import { requireSession } from './hooks/require-session.js'
 import { registerDocs, registerOpenapi } from './openapi.js'
 import { identify, withoutSubPath } from './routes/identify.js'
+import { introspect } from './routes/introspect.js'
 import { livez } from './routes/livez.js'
 import { login } from './routes/login.js'
 import { logout } from './routes/logout.js'
 import { password } from './routes/password.js'
 import { readyz } from './routes/readyz.js'
+import { revoke } from './routes/revoke.js'
 import { verify } from './routes/verify.js'
 import type { ActionLog } from './services/action-log.js'
+import { createClients } from './services/clients.js'
 import { createPasswords } from './services/passwords.js'
 import { createSessions } from './services/sessions.js'
 import { createThrottle } from './services/throttle.js'
@@ -27,14 +32,14 @@ import type { Stores } from './stores/stores.js'
 interface Needs {
   config: Config
   jwtSecret: string
-  stores: Pick<Stores, 'accounts' | 'registry' | 'redis'>
+  stores: Pick<Stores, 'accounts' | 'serviceClients' | 'registry' | 'redis'>
   actions: Pick<ActionLog, 'record'>
   log: FastifyBaseLogger
 }
 
 /** The map of the service: what it is made of, then who may call which route. Connects to nothing and listens nowhere. */
 export async function buildApp({ config, jwtSecret, stores, actions, log }: Needs) {
-  const { accounts, registry, redis } = stores
+  const { accounts, serviceClients, registry, redis } = stores
   const { issuer, audience } = config
   const region = config.defaultRegion
 
@@ -63,6 +68,8 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
     recovery: config.sessionRecovery,
   })
 
+  const clients = createClients({ serviceClients })
+
   await app.register(async function anyone(scope) {
     await scope.register(noStore)
     await scope.register(login, { sessions, throttle, actions, region })
@@ -85,6 +92,20 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
     await scope.register(noStore)
     await scope.register(ignoreBody)
     await scope.register(logout, { sessions, actions })
+  })
+
+  await app.register(async function introspectors(scope) {
+    await scope.register(noStore)
+    await scope.register(requireClient, { clients, permission: 'introspect', actions })
+    await scope.register(oauthEndpoint)
+    await scope.register(introspect, { sessions })
+  })
+
+  await app.register(async function revokers(scope) {
+    await scope.register(noStore)
+    await scope.register(requireClient, { clients, permission: 'revoke', actions })
+    await scope.register(oauthEndpoint)
+    await scope.register(revoke, { sessions, actions })
   })
 
   if (config.docs) await registerDocs(app)

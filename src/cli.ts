@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addClientCommands } from './commands/clients.js'
 import { openapiDocument } from './commands/openapi-document.js'
 import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config.js'
@@ -39,6 +40,7 @@ program
   })
 
 addUserCommands(program)
+addClientCommands(program)
 
 try {
   await program.parseAsync()

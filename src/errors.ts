@@ -15,10 +15,15 @@ export const REFUSALS = {
   session_ended: { status: 401, msg: 'This session has ended: log in again.' },
   user_disabled: { status: 401, msg: 'The account is disabled.' },
   invalid_credentials: { status: 401, msg: 'The mobile number or the password is wrong.' },
+  invalid_client: { status: 401, msg: 'The credentials of the service client are missing or wrong.' },
+  not_allowed: { status: 403, msg: 'The service client lacks this permission.' },
   not_found: { status: 404, msg: 'There is nothing at this address.' },
   request_timeout: { status: 408, msg: 'The request took too long to arrive.' },
   payload_too_large: { status: 413, msg: 'The request body is too large.' },
-  unsupported_media_type: { status: 415, msg: 'Send the body as application/json.' },
+  unsupported_media_type: {
+    status: 415,
+    msg: 'Send the body as application/json, or as a form to /introspect and /revoke.',
+  },
   too_many_attempts: { status: 429, msg: 'Too many failed logins: wait before the next try.' },
   headers_too_large: { status: 431, msg: 'The request headers are too large.' },
   internal: { status: 500, msg: 'Something went wrong here.' },
@@ -74,6 +79,7 @@ export class Refusal extends Error {
 }
 
 function challenge(slug: Slug): string {
+  if (slug === 'invalid_client') return 'Basic realm="auth", charset="UTF-8"'
   if (!ABOUT_A_TOKEN.has(slug)) return 'Bearer realm="auth"'
   return `Bearer realm="auth", error="invalid_token", error_description="${REFUSALS[slug].msg}"`
 }
@@ -98,9 +104,13 @@ export function answerError(
   reply: FastifyReply,
 ): void {
   const refusal = asRefusal(error)
-  if (refusal.slug === 'internal')
-    request.log.error({ err: error, request_id: request.id }, 'unexpected error')
+  logUnexpected(refusal, error, request)
   reply.code(refusal.status).headers(refusal.headers).send(refusal.body)
+}
+
+/** What is answered with nothing but `internal` is a bug: the logs say which. */
+export function logUnexpected({ slug }: Refusal, error: Error, { log, id }: FastifyRequest): void {
+  if (slug === 'internal') log.error({ err: error, request_id: id }, 'unexpected error')
 }
 
 /** Answers what is not HTTP, or stopped halfway, on the bare socket: there is no request to answer yet. */
@@ -126,7 +136,8 @@ const CLIENT_ERRORS: Record<string, Slug> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-function asRefusal(error: FastifyError | Refusal): Refusal {
+/** Whatever was thrown as what is answered: what is no refusal and no fault of the request is `internal`. */
+export function asRefusal(error: FastifyError | Refusal): Refusal {
   if (error instanceof Refusal) return error
   const [broken] = error.validation ?? []
   if (broken) {

@@ -29,7 +29,19 @@ const SECURITY_SCHEMES = {
     name: 'Authorization',
     description: 'The same token as `Authorization: JWT <token>`: type `JWT `, then the token.',
   },
+  client: {
+    type: 'http',
+    scheme: 'basic',
+    description:
+      'The name and the secret of a service client: auth-service client add prints the secret once.',
+  },
 } as const
+
+/** What a route asks for: one of these schemes. */
+type Security = readonly { readonly [scheme in keyof typeof SECURITY_SCHEMES]?: [] }[]
+
+/** A token, in either spelling. */
+export const SHOWN_TOKEN: Security = [{ bearer: [] }, { jwt: [] }]
 
 /** Collects every route into an OpenAPI 3.1 document. Register before the routes. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
@@ -75,21 +87,44 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
   })
 }
 
-/** Documents, on a route inside a guard's scope, that the guard asks for a token, and how it refuses. */
-export function documentGuard(route: RouteOptions, slugs: readonly Slug[]): void {
-  const response = (route.schema?.response ?? {}) as Record<number, TSchema>
-  const own = Object.values(response).flatMap(({ properties }) => properties?.error?.enum ?? [])
+/** Documents, on a route inside a guard's scope, what the guard asks for, and how it refuses. */
+export function documentGuard(route: RouteOptions, security: Security, slugs: readonly Slug[]): void {
+  const response = responseOf(route)
   route.schema = {
     ...route.schema,
-    security: [{ bearer: [] }, { jwt: [] }],
-    response: { ...response, ...refusals(...slugs, ...own) },
+    security: [...security],
+    response: { ...response, ...refusals(...slugs, ...slugsOf(response)) },
   }
+}
+
+/** Documents, on a route that answers as OAuth 2.0 does, its refusals in that form (RFC 6749 §5.2). */
+export function documentOauthErrors(route: RouteOptions): void {
+  const response = responseOf(route)
+  const refused = refusals(...slugsOf(response))
+  for (const schema of Object.values(refused)) {
+    const { error } = schema.properties
+    schema.properties = { error, error_description: Type.String() }
+    schema.required = ['error', 'error_description']
+    schema.examples = schema.examples.map(({ error, msg }: { error: Slug; msg: string }) => ({
+      error,
+      error_description: msg,
+    }))
+  }
+  route.schema = { ...route.schema, response: { ...response, ...refused } }
+}
+
+function responseOf(route: RouteOptions): Record<number, TSchema> {
+  return (route.schema?.response ?? {}) as Record<number, TSchema>
+}
+
+function slugsOf(response: Record<number, TSchema>): Slug[] {
+  return Object.values(response).flatMap(({ properties }) => properties?.error?.enum ?? [])
 }
 
 /** Failures that any route can end in. */
 const ANYWHERE: readonly Slug[] = ['internal', 'temporarily_unavailable']
 
-/** Failures of routes that read a JSON body. */
+/** Failures of routes that read a body. */
 export const OF_A_BODY: readonly Slug[] = ['invalid_request', 'payload_too_large', 'unsupported_media_type']
 
 /**
@@ -107,7 +142,7 @@ export function refusals(...slugs: readonly Slug[]): Record<number, TSchema> {
 function refusalSchema(status: number, slugs: Slug[]): TSchema {
   const headers = {
     ...(status === 401 && {
-      'WWW-Authenticate': Type.String({ description: 'The challenge of RFC 6750, section 3.' }),
+      'WWW-Authenticate': Type.String({ description: 'How to authenticate (RFC 9110, section 11.6.1).' }),
     }),
     ...((status === 429 || status === 503) && {
       'Retry-After': Type.Integer({ description: 'Seconds until another try makes sense.' }),

@@ -17,6 +17,14 @@ export const Password = Type.String({
   examples: ['correct horse battery staple'],
 })
 
+/** What RFC 7662 §2.1 and RFC 7009 §2.1 ask with. Members that are not listed are ignored (RFC 6749 §3.1). */
+export const TokenForm = Type.Object({
+  token: Type.String({ description: 'The token in question.', minLength: 1, examples: [SAMPLE_TOKEN] }),
+  token_type_hint: Type.Optional(
+    Type.String({ description: 'Ignored: there is one type of token.', examples: ['access_token'] }),
+  ),
+})
+
 export const UserId = Type.Integer({ description: 'The user id.', examples: [1] })
 
 export const ExpiresAt = Type.Integer({

@@ -16,6 +16,10 @@ const COMMANDS = [
   ['user', 'unlock'],
   ['session'],
   ['session', 'end'],
+  ['client'],
+  ['client', 'add'],
+  ['client', 'list'],
+  ['client', 'remove'],
 ]
 
 t.test('--help', async (t) => {
@@ -37,7 +41,7 @@ t.test('--help', async (t) => {
         .map(([, name]) => name)
         .filter((name) => name !== 'help')
 
-    for (const parent of [[], ['user'], ['session']]) {
+    for (const parent of [[], ['user'], ['session'], ['client']]) {
       const children = COMMANDS.filter(
         (command) => command.length === parent.length + 1 && command[0] === (parent[0] ?? command[0]),
       )

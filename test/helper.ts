@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import { Redis } from 'ioredis'
 import { type Logger, pino } from 'pino'
@@ -99,11 +99,13 @@ export async function build(
     redisClient,
     actions,
     addUser: userInserter(sql),
+    addClient: clientInserter(sql),
     login,
     call,
     identify,
     verify,
     logout,
+    submit,
     backends: { databaseUrl, redis, sql },
   }
 
@@ -130,6 +132,23 @@ export async function build(
   function logout(token: string): Promise<Answer> {
     return call('POST', '/logout', { token })
   }
+
+  /** Sends a form, as OAuth clients do; without credentials where there are none. */
+  function submit(
+    path: string,
+    fields: Record<string, string> | string,
+    client?: Credentials,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    return call('POST', path, {
+      body: new URLSearchParams(fields).toString(),
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...(client && { authorization: basic(client) }),
+        ...headers,
+      },
+    })
+  }
 }
 
 /** Puts users into a database, all with the password PASSWORD, and gives their ids. */
@@ -139,6 +158,34 @@ export function userInserter(sql: postgres.Sql) {
       values (${mobile}, ${hash}, ${status}) returning user_id`
     return Number(row?.user_id)
   }
+}
+
+/** A service client as it shows itself. */
+export interface Credentials {
+  name: string
+  secret: string
+}
+
+/** Puts service clients into a database, and gives their names and secrets. */
+export function clientInserter(sql: postgres.Sql) {
+  return async (permissions: string[], credentials = newCredentials()): Promise<Credentials> => {
+    const { name, secret } = credentials
+    const digest = createHash('sha256').update(secret).digest('base64url')
+    await sql`insert into service_client (name, secret_digest, permissions)
+      values (${name}, ${digest}, ${`{${permissions}}`})`
+    return credentials
+  }
+}
+
+function newCredentials(): Credentials {
+  return {
+    name: `client-${randomBytes(4).toString('hex')}`,
+    secret: randomBytes(32).toString('base64url'),
+  }
+}
+
+export function basic({ name, secret }: Credentials): string {
+  return `Basic ${Buffer.from(`${name}:${secret}`).toString('base64')}`
 }
 
 export interface CallOptions {

@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import { buildApp } from '../app.js'
 import { loadConfig } from '../config.js'
-import { createAccounts } from '../stores/accounts.js'
 import { createMemorySessionRegistry } from '../stores/memory-session-registry.js'
+import { postgresStores } from '../stores/stores.js'
 
 /** The OpenAPI document as text. It is made from the routes themselves; the stores behind them are never asked. */
 export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<string> {
@@ -11,7 +11,7 @@ export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<stri
     config: loadConfig({}),
     jwtSecret: 'never signs a token: this process only prints',
     stores: {
-      accounts: createAccounts({ address: { url: 'postgres://127.0.0.1:1/none' }, log }),
+      ...postgresStores({ url: 'postgres://127.0.0.1:1/none' }, log),
       registry: createMemorySessionRegistry(),
       redis: undefined,
     },

@@ -1,15 +1,14 @@
-import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError } from 'commander'
 import { pino } from 'pino'
-import { type Config, loadConfig } from '../config.js'
+import type { Config } from '../config.js'
 import { OperatorError } from '../errors.js'
-import { openLogStream } from '../log.js'
-import { createActionLog, type Event } from '../services/action-log.js'
+import type { Event } from '../services/action-log.js'
 import { createPasswords } from '../services/passwords.js'
 import { createThrottle } from '../services/throttle.js'
 import { createUsers, type User, type UserRef, type Users } from '../services/users.js'
-import { openStores, type Stores } from '../stores/stores.js'
+import type { Stores } from '../stores/stores.js'
 import { askNewPassword } from './ask-password.js'
+import { originHere, withStores } from './with-stores.js'
 
 interface Options {
   user?: number
@@ -82,25 +81,17 @@ async function administer(
   json: boolean | undefined,
   change: (context: { users: Users; config: Config; stores: Stores }) => Promise<User>,
 ): Promise<void> {
-  const config = loadConfig(process.env, { signs: false })
-  // Standard output is for the answer: a script reads it.
-  const log = pino({ level: 'warn' }, pino.destination(process.stderr.fd))
-  const actions = createActionLog(
-    openLogStream(config.actionLog === '-' ? process.stderr.fd : config.actionLog),
-  )
-  const passwords = createPasswords({ cost: config.bcryptCost })
-  const stores = await openStores(config.stores, log, { beside: true })
-  try {
-    const users = createUsers({ ...stores, passwords, region: config.defaultRegion })
-    const changed = await change({ users, config, stores })
-    if (event) {
-      const origin = { url: null, method: `cli by ${userInfo().username}`, ip: null, request_id: null }
-      actions.record(event, origin, { user_id: changed.userId })
+  await withStores(async ({ config, stores, actions }) => {
+    const passwords = createPasswords({ cost: config.bcryptCost })
+    try {
+      const users = createUsers({ ...stores, passwords, region: config.defaultRegion })
+      const changed = await change({ users, config, stores })
+      if (event) actions.record(event, originHere(), { user_id: changed.userId })
+      print(changed, json)
+    } finally {
+      await passwords.close()
     }
-    print(changed, json)
-  } finally {
-    await Promise.all([stores.close(), passwords.close(), actions.close()])
-  }
+  })
 }
 
 async function unlock({ mobile }: User, config: Config, { redis }: Stores): Promise<void> {

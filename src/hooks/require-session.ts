@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Refusal } from '../errors.js'
-import { documentGuard } from '../openapi.js'
+import { documentGuard, SHOWN_TOKEN } from '../openapi.js'
 import type { Session, Sessions } from '../services/sessions.js'
 
 declare module 'fastify' {
@@ -22,7 +22,7 @@ interface Needs {
 export const requireSession = fp<Needs>(async (scope, { sessions }) => {
   scope.decorateRequest('session')
   scope.addHook('onRoute', (route) =>
-    documentGuard(route, [
+    documentGuard(route, SHOWN_TOKEN, [
       'token_missing',
       'token_invalid',
       'token_expired',

@@ -14,6 +14,10 @@ const EVENTS = {
   user_disabled: 'user disabled',
   user_unlocked: 'login failures forgotten',
   session_ended: 'session ended by an operator',
+  session_revoked: 'session ended by a service client',
+  client_added: 'service client added',
+  client_removed: 'service client removed',
+  client_refused: 'service client refused',
 } as const
 
 export type Event = keyof typeof EVENTS
@@ -30,6 +34,8 @@ interface Facts {
   user_id?: number | null
   /** The last digits only. */
   mobile?: string
+  /** The service client that did it, or that it was done to. */
+  client?: string
   /** Why it was refused, more exactly than the caller is told. */
   reason?: string
 }

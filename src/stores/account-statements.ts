@@ -6,7 +6,7 @@ import { userLogin } from './tables.js'
  * Every statement on accounts, prepared. Those that write carry their own deadline, in milliseconds of the database's
  * clock, and say in their WHERE what must still be so: no row means that something has moved, or that it is too late.
  */
-export function prepareStatements(database: Database) {
+export function prepareAccountStatements(database: Database) {
   const { placeholder } = sql
   const now = sql`clock_timestamp()`
   const nowMs = inMilliseconds(now)
@@ -124,6 +124,8 @@ export function prepareStatements(database: Database) {
     ping: database.select({ one: sql<number>`1` }).from(sql`(values (1)) as one`).prepare('ping'),
   }
 }
+
+export type AccountStatements = ReturnType<typeof prepareAccountStatements>
 
 /** A row of `findSessions` as the driver gives it: bigint as text. */
 export interface SessionRow {

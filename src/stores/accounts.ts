@@ -1,6 +1,5 @@
-import { prepareStatements, type SessionRow } from './account-statements.js'
-import { createPostgres, type PostgresAddress } from './postgres.js'
-import type { StoreLog } from './store-call.js'
+import type { AccountStatements, SessionRow } from './account-statements.js'
+import type { Postgres } from './postgres.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
 export interface HeldSession {
@@ -59,9 +58,7 @@ export type Accounts = ReturnType<typeof createAccounts>
  *
  * Every method throws Unavailable when PostgreSQL does not do its part in time.
  */
-export function createAccounts({ address, log }: { address: PostgresAddress; log: StoreLog }) {
-  const postgres = createPostgres({ address, log, prepare: prepareStatements })
-
+export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'>) {
   return {
     findByMobile,
     findById,
@@ -78,7 +75,6 @@ export function createAccounts({ address, log }: { address: PostgresAddress; log
     any,
     liveSessions,
     ping,
-    close: postgres.close,
   }
 
   async function findByMobile(mobile: string): Promise<Account | undefined> {

@@ -29,14 +29,23 @@ interface Needs<Statements> {
   prepare: (database: Database) => Statements
 }
 
+export interface Postgres<Statements> {
+  /** Runs one prepared statement within `limitMs`. @throws Unavailable */
+  run<T>(statement: (statements: Statements) => Promise<T>, limitMs?: number): Promise<T>
+  close(): Promise<void>
+}
+
 /** A pool of connections whose every statement is bounded in time, replaced as a whole when it hangs. */
-export function createPostgres<Statements>({ address, log, prepare }: Needs<Statements>) {
+export function createPostgres<Statements>({
+  address,
+  log,
+  prepare,
+}: Needs<Statements>): Postgres<Statements> {
   let pool = open()
   const call = createStoreCall({ store: 'postgres', log, meansAway, onHung: replacePool })
 
   return { run, close }
 
-  /** Runs one prepared statement within `limitMs`. @throws Unavailable */
   function run<T>(statement: (statements: Statements) => Promise<T>, limitMs?: number): Promise<T> {
     return call(() => statement(pool.statements).catch(rethrowCause), limitMs)
   }

@@ -1,11 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreConfig } from '../config.js'
 import { OperatorError } from '../errors.js'
+import { prepareAccountStatements } from './account-statements.js'
 import { type Accounts, createAccounts } from './accounts.js'
 import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
 import { createMemorySessionRegistry } from './memory-session-registry.js'
-import { describe, migrate, reachPostgres, requireCurrentSchema } from './postgres.js'
+import {
+  createPostgres,
+  describe,
+  migrate,
+  type PostgresAddress,
+  reachPostgres,
+  requireCurrentSchema,
+} from './postgres.js'
 import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis.js'
+import { createServiceClients, prepareClientStatements, type ServiceClients } from './service-clients.js'
 import { createRedisSessionRegistry, joinHeld, type SessionRegistry } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
 
@@ -20,6 +29,7 @@ const HOPELESS = /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)/
 
 export interface Stores {
   accounts: Accounts
+  serviceClients: ServiceClients
   registry: SessionRegistry
   /** The connection for writing; undefined in embedded mode. */
   redis: RedisClient | undefined
@@ -73,16 +83,17 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
     throw error
   }
 
-  const accounts = createAccounts({ address, log })
+  const { accounts, serviceClients, close } = postgresStores(address, log)
   // Opens the first connection of the pool, so that no request has to wait for it.
   await accounts.ping().catch(() => undefined)
   return {
     accounts,
+    serviceClients,
     registry: createRedisSessionRegistry({ redis, log }),
     redis: redis.writer,
     generatedSecret: undefined,
     close: async () => {
-      await Promise.all([accounts.close(), closeRedis(redis)])
+      await Promise.all([close(), closeRedis(redis)])
     },
   }
 }
@@ -90,18 +101,33 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
 async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside: boolean): Promise<Stores> {
   const embedded = (beside && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
   await migrate(embedded.address)
-  const accounts = createAccounts({ address: embedded.address, log })
+  const { accounts, serviceClients, close } = postgresStores(embedded.address, log)
   const registry = createMemorySessionRegistry()
   await restore(registry, accounts)
   return {
     accounts,
+    serviceClients,
     registry,
     redis: undefined,
     generatedSecret: await embeddedSecret(dataDir),
     close: async () => {
-      await accounts.close()
+      await close()
       await embedded.close()
     },
+  }
+}
+
+/** What is kept in PostgreSQL, over one pool of connections. Connects when it is first asked. */
+export function postgresStores(address: PostgresAddress, log: StoreLog) {
+  const postgres = createPostgres({
+    address,
+    log,
+    prepare: (database) => ({ ...prepareAccountStatements(database), ...prepareClientStatements(database) }),
+  })
+  return {
+    accounts: createAccounts(postgres),
+    serviceClients: createServiceClients(postgres),
+    close: postgres.close,
   }
 }
 

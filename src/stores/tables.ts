@@ -23,3 +23,22 @@ export const userLogin = pgTable(
   },
   (table) => [check('user_login_status', sql`${table.status} in ('active', 'disabled')`)],
 )
+
+/** One row per program that may ask about or change the sessions of others. Its secret is not kept, only the digest. */
+export const serviceClient = pgTable(
+  'service_client',
+  {
+    name: text('name').primaryKey(),
+    secretDigest: text('secret_digest').notNull(),
+    permissions: text('permissions', { enum: ['introspect', 'revoke', 'users'] })
+      .array()
+      .notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+  },
+  (table) => [
+    check(
+      'service_client_permissions',
+      sql`${table.permissions} <@ array['introspect', 'revoke', 'users']::text[] and ${table.permissions} <> '{}'`,
+    ),
+  ],
+)

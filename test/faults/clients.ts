@@ -1,11 +1,14 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { claimsOf, PASSWORD } from '../helper.js'
+import { basic, type Credentials, claimsOf, PASSWORD } from '../helper.js'
 import type { Operation } from './history.js'
 import type { Random } from './random.js'
 
 /** A client gives up after this, a little beyond the longest answer that is promised, in milliseconds. */
 const GIVES_UP_MS = 2500
+
+/** The service client that asks and revokes. */
+export const GATEWAY: Credentials = { name: 'gateway', secret: 'c2VydmljZS1jbGllbnQtb2YtdGhlLWhhcm5lc3MtMDE' }
 
 export interface User {
   id: number
@@ -77,7 +80,7 @@ export function startLoad({
     if (known.length === 0 || random.chance(0.05)) return logIn(url, instance, user)
     // Mostly the newest token, but the older ones must stay dead.
     const token = random.chance(0.6) ? (known.at(-1) ?? '') : random.pick(known)
-    const kind = random.chance(0.1) ? 'logout' : random.chance(0.5) ? 'identify' : 'verify'
+    const kind = random.pick(random.chance(0.1) ? ENDINGS : CHECKS)
     history.push(await ask(kind, url, instance, user.id, token))
   }
 
@@ -97,7 +100,7 @@ export function startLoad({
 /** One login, and its token where there is one. */
 export async function login(url: string, instance: number, user: User) {
   const body = JSON.stringify({ mobile: user.mobile, password: PASSWORD })
-  const answer = await exchange(url, 'POST', '/login', {}, body)
+  const answer = await exchange(url, 'POST', '/login', AS_JSON, body)
   const token: string | undefined = answer.status === 200 ? answer.body.data.token : undefined
   const claims = token === undefined ? undefined : claimsOf(token)
   const operation = record('login', user.id, instance, answer, claims?.jti)
@@ -105,23 +108,46 @@ export async function login(url: string, instance: number, user: User) {
   return { operation: { ...operation, stamp, token }, token }
 }
 
-/** One question about a token, or the end of its session. */
+type Question = 'logout' | 'revoke' | 'identify' | 'verify' | 'introspect'
+
+const CHECKS: Question[] = ['identify', 'verify', 'introspect']
+const ENDINGS: Question[] = ['logout', 'revoke']
+
+/** One question about a token, or the end of its session: a revocation stands in the history as a logout. */
 export async function ask(
-  kind: 'logout' | 'identify' | 'verify',
+  kind: Question,
   url: string,
   instance: number,
   user: number,
   token: string,
 ): Promise<Operation> {
-  const authorization = { authorization: `Bearer ${token}` }
-  const answer =
-    kind === 'verify'
-      ? await exchange(url, 'POST', '/verify', {}, JSON.stringify({ token }))
-      : kind === 'identify'
-        ? await exchange(url, 'GET', '/identify', authorization)
-        : await exchange(url, 'POST', '/logout', authorization)
-  return record(kind, user, instance, answer, claimsOf(token).jti)
+  const answer = await send(kind, url, token)
+  return record(kind === 'revoke' ? 'logout' : kind, user, instance, answer, claimsOf(token).jti)
 }
+
+function send(kind: Question, url: string, token: string): Promise<Answer> {
+  const authorization = { authorization: `Bearer ${token}` }
+  switch (kind) {
+    case 'identify':
+      return exchange(url, 'GET', '/identify', authorization)
+    case 'verify':
+      return exchange(url, 'POST', '/verify', AS_JSON, JSON.stringify({ token }))
+    case 'logout':
+      return exchange(url, 'POST', '/logout', authorization)
+    default:
+      return exchange(
+        url,
+        'POST',
+        `/${kind}`,
+        AS_GATEWAY,
+        new URLSearchParams({ token }).toString(),
+        oauthFlawOf,
+      )
+  }
+}
+
+const AS_JSON = { 'content-type': 'application/json' }
+const AS_GATEWAY = { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(GATEWAY) }
 
 interface Answer {
   status: number
@@ -142,7 +168,8 @@ function record(
   { status, body, invoked, returned, flaw, lostBy }: Answer,
   session: string | undefined,
 ): Operation {
-  const outcome = flaw ? 'unexpected' : (OUTCOMES[status] ?? 'unexpected')
+  const inactive = body?.active === false
+  const outcome = flaw ? 'unexpected' : inactive ? 'refused' : (OUTCOMES[status] ?? 'unexpected')
   return {
     kind,
     user,
@@ -181,6 +208,7 @@ function exchange(
   path: string,
   headers: Record<string, string>,
   body?: string,
+  flawIn = flawOf,
 ): Promise<Answer> {
   const invoked = performance.now()
   return new Promise((resolve) => {
@@ -191,7 +219,7 @@ function exchange(
       lostBy?: string,
     ) => {
       const parsed = parse(received)
-      const flaw = status === 0 ? undefined : flawOf(status, parsed, responseHeaders)
+      const flaw = status === 0 ? undefined : flawIn(status, parsed, responseHeaders)
       resolve({ status, body: parsed, invoked, returned: performance.now(), flaw, lostBy })
     }
     const request = http.request(
@@ -199,7 +227,7 @@ function exchange(
       {
         method,
         agent,
-        headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
+        headers,
         signal: AbortSignal.timeout(GIVES_UP_MS),
       },
       (response) => {
@@ -218,8 +246,19 @@ function exchange(
 }
 
 /** What the contract says of every answer: the envelope, and what 401 and 503 carry. */
-function flawOf(status: number, body: { code?: number } | undefined, headers: http.IncomingHttpHeaders) {
+function flawOf(status: number, body: Answer['body'], headers: http.IncomingHttpHeaders) {
   if (body?.code !== status) return `code ${body?.code} with status ${status}`
+  return headerFlawOf(status, headers)
+}
+
+/** The same of the OAuth endpoints: an inactive token has no other member, a revocation no body, a refusal its slug. */
+function oauthFlawOf(status: number, body: Answer['body'], headers: http.IncomingHttpHeaders) {
+  if (status !== 200 && typeof body?.error !== 'string') return `${status} without an error`
+  if (body?.active === false && Object.keys(body).length > 1) return 'inactive, and more'
+  return headerFlawOf(status, headers)
+}
+
+function headerFlawOf(status: number, headers: http.IncomingHttpHeaders) {
   if (headers['cache-control'] !== 'no-store') return 'may be stored'
   const challenged = headers['www-authenticate'] !== undefined
   if ((status === 401) !== challenged) return `${status} ${challenged ? 'with' : 'without'} a challenge`

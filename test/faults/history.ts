@@ -1,6 +1,6 @@
 /** What a client asked for and what it was told. Times in milliseconds of the harness's monotonic clock. */
 export interface Operation {
-  kind: 'login' | 'logout' | 'identify' | 'verify'
+  kind: 'login' | 'logout' | 'identify' | 'verify' | 'introspect'
   user: number
   instance: number
   invoked: number
@@ -25,7 +25,7 @@ export function settledAt({ outcome, returned }: Operation): number {
 }
 
 export function isCheck({ kind }: Operation): boolean {
-  return kind === 'identify' || kind === 'verify'
+  return kind === 'identify' || kind === 'verify' || kind === 'introspect'
 }
 
 /** Whether an operation may have changed who is logged in. */

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { migrate } from '../../src/stores/postgres.js'
-import { SECRET, userInserter } from '../helper.js'
+import { clientInserter, SECRET, userInserter } from '../helper.js'
 import { freePort, until } from '../support/servers.js'
 import { CLI, type Running, spawnProgram } from '../support/service-process.js'
-import type { User } from './clients.js'
+import { GATEWAY, type User } from './clients.js'
 import { createPostgresServer, createRedisServer, type RestartableStore } from './stores.js'
 
 export interface Instance extends Running {
@@ -76,6 +76,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const redisClient = new Redis(redis.url, { maxRetriesPerRequest: null })
   redisClient.on('error', () => undefined)
   const users = await addUsers(sql, userCount)
+  await clientInserter(sql)(['introspect', 'revoke'], GATEWAY)
   const through = await options.through?.({ postgres: postgresServer, redis })
   const urls = through ?? { databaseUrl: postgresServer.url, redisUrl: redis.url }
   const instances: Instance[] = []

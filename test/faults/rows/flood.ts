@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { login } from '../clients.js'
-import type { Operation } from '../history.js'
+import { isCheck, type Operation } from '../history.js'
 import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 
@@ -28,9 +28,7 @@ export function floodRow(): Scenario {
       const { load } = round
       await logEverybodyIn(round)
       const checksSince = (from: number) =>
-        load.history.filter(
-          ({ kind, invoked }) => (kind === 'verify' || kind === 'identify') && invoked > from,
-        )
+        load.history.filter((operation) => isCheck(operation) && operation.invoked > from)
       const began = performance.now()
       await sleep(QUIET_MS)
       quiet = checksSince(began)

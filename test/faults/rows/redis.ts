@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { isCheck } from '../history.js'
 import { startProxy, type TcpProxy } from '../proxy.js'
 import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
@@ -169,11 +170,11 @@ function refusedWrites({ load, from, to }: Round): number {
 /** Reading needs no write: nobody who only asks is refused. */
 function readsGoOn({ load, from, to }: Round): string[] {
   const refused = load.history.filter(
-    ({ kind, outcome, invoked }) =>
-      (kind === 'identify' || kind === 'verify') &&
-      outcome === 'unavailable' &&
-      invoked > from &&
-      invoked < to,
+    (operation) =>
+      isCheck(operation) &&
+      operation.outcome === 'unavailable' &&
+      operation.invoked > from &&
+      operation.invoked < to,
   )
   return refused.length > 0 ? [`${refused.length} questions were refused although reading works`] : []
 }

@@ -1,0 +1,33 @@
+import { userInfo } from 'node:os'
+import { pino } from 'pino'
+import { type Config, loadConfig } from '../config.js'
+import { openLogStream } from '../log.js'
+import { type ActionLog, createActionLog, type Origin } from '../services/action-log.js'
+import { openStores, type Stores } from '../stores/stores.js'
+
+interface Context {
+  config: Config
+  stores: Stores
+  actions: Pick<ActionLog, 'record'>
+}
+
+/** Runs one command on the stores that the environment names, and closes them, whatever comes of it. */
+export async function withStores(run: (context: Context) => Promise<void>): Promise<void> {
+  const config = loadConfig(process.env, { signs: false })
+  // Standard output is for the answer: a script reads it.
+  const log = pino({ level: 'warn' }, pino.destination(process.stderr.fd))
+  const actions = createActionLog(
+    openLogStream(config.actionLog === '-' ? process.stderr.fd : config.actionLog),
+  )
+  const stores = await openStores(config.stores, log, { beside: true })
+  try {
+    await run({ config, stores, actions })
+  } finally {
+    await Promise.all([stores.close(), actions.close()])
+  }
+}
+
+/** Where the action log says that a command's action came from. */
+export function originHere(): Origin {
+  return { url: null, method: `cli by ${userInfo().username}`, ip: null, request_id: null }
+}

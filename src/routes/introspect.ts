@@ -1,0 +1,60 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { Refusal } from '../errors.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { closed, TokenForm } from '../schemas.js'
+import type { Session, Sessions } from '../services/sessions.js'
+import { Claims } from '../services/tokens.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'identify'>
+}
+
+const { iss, sub, jti, iat, exp, aud, data } = Claims.properties
+
+const Active = closed(
+  {
+    active: Type.Literal(true),
+    token_type: Type.Literal('Bearer'),
+    ...{ sub, iss, iat, exp, jti, aud },
+    sid: Type.String({ description: 'The session id: what logging out, or in again, ends.' }),
+    ext: data,
+  },
+  { description: 'The token is live.' },
+)
+
+/** Nothing else: who asks about a token that is not live has no claim to know why (RFC 7662 §2.2). */
+const Inactive = closed({ active: Type.Literal(false) }, { description: 'It is not, for whatever reason.' })
+const INACTIVE = { active: false as const }
+
+/** RFC 7662. Only behind requireClient, in an oauthEndpoint scope. */
+export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }) => {
+  const schema = {
+    tags: ['check'],
+    operationId: 'introspect',
+    summary: 'Whether a token is live, in the form of RFC 7662',
+    description:
+      'For gateways, which speak this form. The same check as /identify and /verify: reads both stores; never cache the ' +
+      'answer. An outage is a 503, never an inactive token.',
+    consumes: ['application/x-www-form-urlencoded'],
+    body: TokenForm,
+    response: {
+      200: Type.Union([Active, Inactive], { description: 'What is known of the token.' }),
+      ...refusals(...OF_A_BODY),
+    },
+  } satisfies Documented
+
+  app.post('/introspect', { schema }, async ({ body: { token } }) => {
+    const session = await sessions.identify(token).catch(asAbsent)
+    return session ? active(session) : INACTIVE
+  })
+}
+
+function active({ claims: { data, ...claims } }: Session) {
+  return { active: true as const, token_type: 'Bearer' as const, ...claims, sid: claims.jti, ext: data }
+}
+
+/** A refused token is an answer here; an outage is not. */
+function asAbsent(error: unknown): undefined {
+  if (!(error instanceof Refusal) || error.status !== 401) throw error
+}
