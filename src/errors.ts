@@ -1,36 +1,35 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { type Language, preferredLanguage } from './language.js'
+import { MESSAGES, type Message, ruleMessage } from './messages.js'
 
 /**
- * Every way in which this service refuses: the slug that programs read, its HTTP status, and what a person
- * is told. Slugs are a public contract: add new ones, never rename one.
+ * Every way in which this service refuses: the slug that programs read, and its HTTP status. What a person is told is
+ * in messages.ts under the same name. Slugs are a public contract: add new ones, never rename one.
  */
-export const REFUSALS = {
-  invalid_request: { status: 400, msg: 'The request is not well-formed.' },
-  token_missing: { status: 401, msg: 'Send exactly one token: Authorization: Bearer <token>.' },
-  token_invalid: { status: 401, msg: 'The token is not valid.' },
-  token_expired: { status: 401, msg: 'The token has expired: log in again.' },
-  session_superseded: { status: 401, msg: 'This session ended because the user logged in elsewhere.' },
-  session_ended: { status: 401, msg: 'This session has ended: log in again.' },
-  user_disabled: { status: 401, msg: 'The account is disabled.' },
-  invalid_credentials: { status: 401, msg: 'The mobile number or the password is wrong.' },
-  invalid_client: { status: 401, msg: 'The credentials of the service client are missing or wrong.' },
-  not_allowed: { status: 403, msg: 'The service client lacks this permission.' },
-  not_found: { status: 404, msg: 'There is nothing at this address.' },
-  request_timeout: { status: 408, msg: 'The request took too long to arrive.' },
-  payload_too_large: { status: 413, msg: 'The request body is too large.' },
-  unsupported_media_type: {
-    status: 415,
-    msg: 'Send the body as application/json, or as a form to /introspect and /revoke.',
-  },
-  too_many_attempts: { status: 429, msg: 'Too many failed logins: wait before the next try.' },
-  headers_too_large: { status: 431, msg: 'The request headers are too large.' },
-  internal: { status: 500, msg: 'Something went wrong here.' },
-  temporarily_unavailable: { status: 503, msg: 'The service cannot answer just now: try again in a second.' },
-} as const satisfies Record<string, { status: number; msg: string }>
+export const STATUS_OF = {
+  invalid_request: 400,
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  session_superseded: 401,
+  session_ended: 401,
+  user_disabled: 401,
+  invalid_credentials: 401,
+  invalid_client: 401,
+  not_allowed: 403,
+  not_found: 404,
+  request_timeout: 408,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  too_many_attempts: 429,
+  headers_too_large: 431,
+  internal: 500,
+  temporarily_unavailable: 503,
+} as const satisfies Record<keyof typeof MESSAGES, number>
 
-export type Slug = keyof typeof REFUSALS
+export type Slug = keyof typeof STATUS_OF
 
 /** Slugs that say something about a presented token, and so carry `error="invalid_token"` (RFC 6750 §3.1). */
 const ABOUT_A_TOKEN: ReadonlySet<Slug> = new Set([
@@ -42,31 +41,46 @@ const ABOUT_A_TOKEN: ReadonlySet<Slug> = new Set([
 ])
 
 interface Details {
-  /** Replaces the catalogue's message where the caller can be told more. Never holds the caller's input. */
-  msg?: string
+  /** Replaces the slug's own message where the caller can be told more. */
+  msg?: Message
+  /** What the answer holds beside the message. */
+  data?: Record<string, unknown>
   /** For the logs only: why the request was really refused. */
   reason?: string
   /** Seconds after which another try makes sense (RFC 9110 §10.2.3). */
   retryAfter?: number
 }
 
-/** A failure that a caller can cause or has to bear. Thrown by hooks and services, answered by the error handler. */
+/**
+ * A failure that a caller can cause or has to bear. Thrown by hooks and services, answered by the error handler in the
+ * caller's language; `message` is English, for logs and the command line.
+ */
 export class Refusal extends Error {
   readonly slug: Slug
   readonly status: number
+  readonly msg: Message
+  readonly data: Record<string, unknown> | undefined
   readonly reason: string | undefined
   readonly retryAfter: number | undefined
 
-  constructor(slug: Slug, { msg, reason, retryAfter }: Details = {}) {
-    super(msg ?? REFUSALS[slug].msg)
+  constructor(slug: Slug, { msg = MESSAGES[slug], data, reason, retryAfter }: Details = {}) {
+    super(msg.en)
     this.slug = slug
-    this.status = REFUSALS[slug].status
+    this.status = STATUS_OF[slug]
+    this.msg = msg
+    this.data = data
     this.reason = reason
     this.retryAfter = retryAfter
   }
 
-  get body() {
-    return { code: this.status, error: this.slug, msg: this.message }
+  /** The answer, in the platform's envelope. */
+  bodyIn(language: Language) {
+    return {
+      code: this.status,
+      error: this.slug,
+      msg: this.msg[language],
+      ...(this.data && { data: this.data }),
+    }
   }
 
   /** Headers that belong to this refusal: the challenge of RFC 6750 §3, and when to come back. */
@@ -78,10 +92,11 @@ export class Refusal extends Error {
   }
 }
 
+/** English whatever the caller reads: only ASCII may be here (RFC 6750 §3). */
 function challenge(slug: Slug): string {
   if (slug === 'invalid_client') return 'Basic realm="auth", charset="UTF-8"'
   if (!ABOUT_A_TOKEN.has(slug)) return 'Bearer realm="auth"'
-  return `Bearer realm="auth", error="invalid_token", error_description="${REFUSALS[slug].msg}"`
+  return `Bearer realm="auth", error="invalid_token", error_description="${MESSAGES[slug].en}"`
 }
 
 /**
@@ -97,7 +112,10 @@ export class Unavailable extends Refusal {
 /** What stops a command or the start of the service. Its message is one readable line for the operator. */
 export class OperatorError extends Error {}
 
-/** Answers whatever was thrown in the platform's envelope. Only what is a {@link Refusal} speaks for itself. */
+/**
+ * Answers whatever was thrown in the platform's envelope, in the caller's language. Only what is a {@link Refusal}
+ * speaks for itself.
+ */
 export function answerError(
   error: FastifyError | Refusal,
   request: FastifyRequest,
@@ -105,7 +123,11 @@ export function answerError(
 ): void {
   const refusal = asRefusal(error)
   logUnexpected(refusal, error, request)
-  reply.code(refusal.status).headers(refusal.headers).send(refusal.body)
+  const language = preferredLanguage(request.headers)
+  reply
+    .code(refusal.status)
+    .headers({ ...refusal.headers, 'content-language': language, vary: 'accept-language' })
+    .send(refusal.bodyIn(language))
 }
 
 /** What is answered with nothing but `internal` is a bug: the logs say which. */
@@ -113,16 +135,21 @@ export function logUnexpected({ slug }: Refusal, error: Error, { log, id }: Fast
   if (slug === 'internal') log.error({ err: error, request_id: id }, 'unexpected error')
 }
 
-/** Answers what is not HTTP, or stopped halfway, on the bare socket: there is no request to answer yet. */
+/**
+ * Answers what is not HTTP, or stopped halfway, on the bare socket: there is no request to answer yet, and nobody has
+ * said which language they read.
+ */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
-  const { status, headers, body } = new Refusal(CLIENT_ERRORS[error.code ?? ''] ?? 'invalid_request')
-  const text = JSON.stringify(body)
+  const refusal = new Refusal(CLIENT_ERRORS[error.code ?? ''] ?? 'invalid_request')
+  const { status, headers } = refusal
+  const text = JSON.stringify(refusal.bodyIn('en'))
   const lines = Object.entries({
     ...headers,
+    'content-language': 'en',
     connection: 'close',
     'content-type': 'application/json; charset=utf-8',
     'content-length': String(text.length),
@@ -141,14 +168,13 @@ export function asRefusal(error: FastifyError | Refusal): Refusal {
   if (error instanceof Refusal) return error
   const [broken] = error.validation ?? []
   if (broken) {
-    // Ajv's message names the rule, and its path the field; neither repeats the value.
-    const field = `${error.validationContext ?? 'request'}${broken.instancePath}`
-    return new Refusal('invalid_request', { msg: `${field} ${broken.message}` })
+    const place = `${error.validationContext ?? 'request'}${broken.instancePath}`
+    return new Refusal('invalid_request', { msg: ruleMessage(place, broken) })
   }
   if (error.statusCode === 503) return new Unavailable(error.code)
   if (error.statusCode === 400) return new Refusal('invalid_request')
-  const slug = SLUGS.find((known) => REFUSALS[known].status === error.statusCode)
-  return new Refusal(slug !== undefined && REFUSALS[slug].status < 500 ? slug : 'internal')
+  const slug = SLUGS.find((known) => STATUS_OF[known] === error.statusCode)
+  return new Refusal(slug !== undefined && STATUS_OF[slug] < 500 ? slug : 'internal')
 }
 
-const SLUGS = Object.keys(REFUSALS) as Slug[]
+const SLUGS = Object.keys(STATUS_OF) as Slug[]

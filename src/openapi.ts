@@ -2,7 +2,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import { REFUSALS, type Slug } from './errors.js'
+import { type Slug, STATUS_OF } from './errors.js'
+import { MESSAGES } from './messages.js'
 import { OneOf } from './schemas.js'
 
 /** The version of the contract: it changes with the routes and answers, not with the code. */
@@ -11,7 +12,8 @@ const CONTRACT_VERSION = '0.1.0'
 const DESCRIPTION = `Authentication for the video platform: a JWT that can be revoked at once.
 
 Every answer has one form: \`code\` repeats the HTTP status, \`msg\` is for people, \`data\` holds what was asked
-for. A failure has \`error\` instead of \`data\`: a name that never changes, for programs.
+for. A failure has \`error\` instead of \`data\`: a name that never changes, for programs. Its
+\`msg\` is English, or Chinese where \`Accept-Language\` prefers it.
 
 **401 means the token or the password, never an outage.** A client that gets 503 keeps its token and tries again.`
 
@@ -133,7 +135,7 @@ export const OF_A_BODY: readonly Slug[] = ['invalid_request', 'payload_too_large
 export function refusals(...slugs: readonly Slug[]): Record<number, TSchema> {
   const byStatus = new Map<number, Slug[]>()
   for (const slug of new Set([...slugs, ...ANYWHERE])) {
-    const { status } = REFUSALS[slug]
+    const status = STATUS_OF[slug]
     byStatus.set(status, [...(byStatus.get(status) ?? []), slug])
   }
   return Object.fromEntries([...byStatus].map(([status, named]) => [status, refusalSchema(status, named)]))
@@ -151,8 +153,8 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
   return Type.Object(
     { code: Type.Literal(status), error: OneOf(slugs), msg: Type.String() },
     {
-      description: slugs.map((slug) => `\`${slug}\`: ${REFUSALS[slug].msg}`).join('\n\n'),
-      examples: slugs.map((slug) => ({ code: status, error: slug, msg: REFUSALS[slug].msg })),
+      description: slugs.map((slug) => `\`${slug}\`: ${MESSAGES[slug].en}`).join('\n\n'),
+      examples: slugs.map((slug) => ({ code: status, error: slug, msg: MESSAGES[slug].en })),
       ...(Object.keys(headers).length > 0 && { headers }),
     },
   )

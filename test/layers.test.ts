@@ -6,15 +6,17 @@ const SRC = new URL('../src/', import.meta.url).pathname
 
 /** What a place in src may import of ours. `hooks, routes → services → stores`; only app.ts and the processes see all. */
 const MAY_IMPORT: Record<string, RegExp> = {
-  'errors.ts': /^$/,
+  'language.ts': /^$/,
+  'messages.ts': /^language\.ts$/,
+  'errors.ts': /^(language|messages)\.ts$/,
   'schemas.ts': /^$/,
   'signing-secret.ts': /^$/,
   'config.ts': /^(errors|signing-secret)\.ts$/,
   'log.ts': /^errors\.ts$/,
-  'openapi.ts': /^(errors|schemas)\.ts$/,
-  'hooks/': /^(errors|openapi|schemas)\.ts$|^(hooks|services)\//,
-  'routes/': /^(errors|openapi|schemas)\.ts$|^(hooks|services)\//,
-  'services/': /^(errors|log|config)\.ts$|^(services|stores)\//,
+  'openapi.ts': /^(errors|messages|schemas)\.ts$/,
+  'hooks/': /^(errors|messages|openapi|schemas)\.ts$|^(hooks|services)\//,
+  'routes/': /^(errors|messages|openapi|schemas)\.ts$|^(hooks|services)\//,
+  'services/': /^(errors|messages|log|config)\.ts$|^(services|stores)\//,
   'stores/': /^(errors|config)\.ts$|^stores\//,
 }
 

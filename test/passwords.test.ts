@@ -114,7 +114,7 @@ t.test('what bcrypt would not read in full', async (t) => {
       check(password, 'current')
       return undefined
     } catch (error) {
-      return error instanceof Refusal ? error.body : error
+      return error instanceof Refusal ? error.bodyIn('en') : error
     }
   }
 

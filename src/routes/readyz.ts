@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { REFUSALS, Unavailable } from '../errors.js'
+import { Refusal, STATUS_OF, Unavailable } from '../errors.js'
+import { MESSAGES } from '../messages.js'
 import { type Documented, refusals } from '../openapi.js'
 import { closed, Ok, OneOf, ok } from '../schemas.js'
 
@@ -13,7 +14,6 @@ interface Needs {
 
 const StoreState = OneOf(['up', 'away'])
 const Stores = closed({ postgres: StoreState, redis: StoreState })
-const { status: code, msg } = REFUSALS.temporarily_unavailable
 
 export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) => {
   const schema = {
@@ -25,9 +25,9 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
       200: Ok(Stores, 'Both stores answer.'),
       503: Type.Object(
         {
-          code: Type.Literal(code),
+          code: Type.Literal(STATUS_OF.temporarily_unavailable),
           error: OneOf(['temporarily_unavailable']),
-          msg: Type.String({ examples: [msg] }),
+          msg: Type.String({ examples: [MESSAGES.temporarily_unavailable.en] }),
           data: Stores,
         },
         { description: 'A store is away; `data` names it.' },
@@ -35,14 +35,10 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
     },
   } satisfies Documented
 
-  app.get('/readyz', { schema }, async (_request, reply) => {
+  app.get('/readyz', { schema }, async () => {
     const [postgres, redis] = await Promise.all([stateOf(stores.postgres), stateOf(stores.redis)])
     if (postgres === 'up' && redis === 'up') return ok({ postgres, redis })
-    const unavailable = new Unavailable('not ready')
-    return reply
-      .code(code)
-      .headers(unavailable.headers)
-      .send({ code, error: 'temporarily_unavailable' as const, msg, data: { postgres, redis } })
+    throw new Refusal('temporarily_unavailable', { retryAfter: 1, data: { postgres, redis } })
   })
 }
 

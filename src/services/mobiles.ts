@@ -1,5 +1,6 @@
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/min'
 import { Refusal } from '../errors.js'
+import { DETAILS } from '../messages.js'
 
 /**
  * The one spelling of a mobile number, E.164, in which it is stored, looked up and throttled. A number without
@@ -10,7 +11,7 @@ import { Refusal } from '../errors.js'
 export function canonicalMobile(text: string, region: CountryCode): string {
   const number = parsePhoneNumberFromString(text, { defaultCountry: region, extract: false })
   if (!number?.isPossible() || number.ext) {
-    throw new Refusal('invalid_request', { msg: 'mobile is not a phone number' })
+    throw new Refusal('invalid_request', { msg: DETAILS.notAMobile })
   }
   return number.number
 }

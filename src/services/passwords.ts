@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { Refusal, Unavailable } from '../errors.js'
+import { DETAILS, type PasswordField } from '../messages.js'
 import type { PasswordJob, PasswordResult } from './password-worker.js'
 
 /** bcrypt reads 72 bytes and no further, and bcryptjs stops at a NUL (ASVS 6.2.8: no truncation). */
@@ -106,19 +107,19 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
  *
  * @throws Refusal `invalid_request`, naming the field.
  */
-export function requireHashable(password: string, field: string): void {
+export function requireHashable(password: string, field: PasswordField): void {
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-    throw new Refusal('invalid_request', { msg: `${field} is longer than ${MAX_PASSWORD_BYTES} bytes` })
+    throw new Refusal('invalid_request', { msg: DETAILS.tooManyBytes(field, MAX_PASSWORD_BYTES) })
   }
-  if (password.includes('\0')) throw new Refusal('invalid_request', { msg: `${field} holds a NUL character` })
+  if (password.includes('\0')) throw new Refusal('invalid_request', { msg: DETAILS.holdsNul(field) })
 }
 
 /** The rules for a password that is being set. @throws Refusal `invalid_request` */
-export function requireStrong(password: string, field: string): void {
+export function requireStrong(password: string, field: PasswordField): void {
   requireHashable(password, field)
   if ([...password].length < MIN_NEW_PASSWORD_LENGTH) {
     throw new Refusal('invalid_request', {
-      msg: `${field} is shorter than ${MIN_NEW_PASSWORD_LENGTH} characters; a short sentence is long enough`,
+      msg: DETAILS.tooFewCharacters(field, MIN_NEW_PASSWORD_LENGTH),
     })
   }
 }

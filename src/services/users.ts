@@ -1,5 +1,6 @@
 import type { CountryCode } from 'libphonenumber-js/min'
 import { Refusal, Unavailable } from '../errors.js'
+import { DETAILS } from '../messages.js'
 import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
 import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { deadlineIn } from './budget.js'
@@ -46,7 +47,7 @@ export function createUsers({ accounts, registry, passwords, region }: Needs) {
     const canonical = canonicalMobile(mobile, region)
     requireStrong(password, 'password')
     const userId = await accounts.add({ mobile: canonical, passwordHash: await passwords.hash(password) })
-    if (userId === undefined) throw new Refusal('invalid_request', { msg: 'mobile is taken by another user' })
+    if (userId === undefined) throw new Refusal('invalid_request', { msg: DETAILS.mobileTaken })
     return find({ userId })
   }
 
@@ -95,7 +96,7 @@ export function createUsers({ accounts, registry, passwords, region }: Needs) {
       'userId' in ref
         ? await accounts.findById(ref.userId)
         : await accounts.findByMobile(canonicalMobile(ref.mobile, region))
-    if (!found) throw new Refusal('not_found', { msg: 'There is no such user.' })
+    if (!found) throw new Refusal('not_found', { msg: DETAILS.noSuchUser })
     return found
   }
 }

@@ -1,0 +1,102 @@
+import type { Language } from './language.js'
+
+/** A text in every language. One that is missing does not compile. */
+export type Message = Record<Language, string>
+
+/** What a person is told, by the slug that a program reads. The English goes into challenges too, and so is ASCII. */
+export const MESSAGES = {
+  invalid_request: { en: 'The request is not well-formed.', zh: '请求格式不正确。' },
+  token_missing: {
+    en: 'Send exactly one token: Authorization: Bearer <token>.',
+    zh: '请携带且仅携带一个令牌：Authorization: Bearer <token>。',
+  },
+  token_invalid: { en: 'The token is not valid.', zh: '令牌无效。' },
+  token_expired: { en: 'The token has expired: log in again.', zh: '令牌已过期，请重新登录。' },
+  session_superseded: {
+    en: 'This session ended because the user logged in elsewhere.',
+    zh: '该账号已在别处登录，本次会话已结束。',
+  },
+  session_ended: { en: 'This session has ended: log in again.', zh: '会话已结束，请重新登录。' },
+  user_disabled: { en: 'The account is disabled.', zh: '账号已被停用。' },
+  invalid_credentials: { en: 'The mobile number or the password is wrong.', zh: '手机号或密码错误。' },
+  invalid_client: {
+    en: 'The credentials of the service client are missing or wrong.',
+    zh: '服务客户端的凭据缺失或错误。',
+  },
+  not_allowed: { en: 'The service client lacks this permission.', zh: '该服务客户端没有此权限。' },
+  not_found: { en: 'There is nothing at this address.', zh: '请求的地址不存在。' },
+  request_timeout: { en: 'The request took too long to arrive.', zh: '请求接收超时。' },
+  payload_too_large: { en: 'The request body is too large.', zh: '请求体过大。' },
+  unsupported_media_type: {
+    en: 'Send the body as application/json, or as a form to /introspect and /revoke.',
+    zh: '请以 application/json 格式发送请求体；/introspect 和 /revoke 请使用表单格式。',
+  },
+  too_many_attempts: {
+    en: 'Too many failed logins: wait before the next try.',
+    zh: '登录失败次数过多，请稍后再试。',
+  },
+  headers_too_large: { en: 'The request headers are too large.', zh: '请求头过大。' },
+  internal: { en: 'Something went wrong here.', zh: '服务内部出错。' },
+  temporarily_unavailable: {
+    en: 'The service cannot answer just now: try again in a second.',
+    zh: '服务暂时无法响应，请一秒后重试。',
+  },
+} as const satisfies Record<string, Message>
+
+/** A field by the name under which callers know it. What they sent in it is never part of a message. */
+export type PasswordField = 'password' | 'current' | 'new'
+
+/** What is said instead where a person can be told more. */
+export const DETAILS = {
+  noSuchUser: { en: 'There is no such user.', zh: '用户不存在。' },
+  mobileTaken: { en: 'mobile is taken by another user', zh: 'mobile 已被其他用户使用' },
+  notAMobile: { en: 'mobile is not a phone number', zh: 'mobile 不是有效的电话号码' },
+  holdsNul: (field: PasswordField) => ({
+    en: `${field} holds a NUL character`,
+    zh: `${field} 含有 NUL 字符`,
+  }),
+  tooManyBytes: (field: PasswordField, most: number) => ({
+    en: `${field} is longer than ${most} bytes`,
+    zh: `${field} 超过 ${most} 字节`,
+  }),
+  tooFewCharacters: (field: PasswordField, least: number) => ({
+    en: `${field} is shorter than ${least} characters; a short sentence is long enough`,
+    zh: `${field} 少于 ${least} 个字符；一个短句就够长`,
+  }),
+} as const satisfies Record<string, Message | ((field: PasswordField, limit: number) => Message)>
+
+/** What a schema's validator says of a rule that was broken: its name, and what the schema says under it. */
+interface BrokenRule {
+  keyword: string
+  params: Record<string, unknown>
+}
+
+/**
+ * A broken rule of JSON Schema, for people. Repeats the schema and never the request: of `params` only what comes
+ * from the schema is used.
+ *
+ * @param place where in the request: `body`, `body/mobile`.
+ */
+export function ruleMessage(place: string, { keyword, params }: BrokenRule): Message {
+  const rule = RULES[keyword]?.(params)
+  return rule ? { en: `${place} ${rule.en}`, zh: `${place} ${rule.zh}` } : MESSAGES.invalid_request
+}
+
+/** The rules in the schemas of requests; a test compares. */
+const RULES: Record<string, (params: Record<string, unknown>) => Message> = {
+  required: ({ missingProperty }) => ({
+    en: `must have required property '${missingProperty}'`,
+    zh: `缺少必填字段 '${missingProperty}'`,
+  }),
+  additionalProperties: () => ({ en: 'must NOT have additional properties', zh: '含有未定义的字段' }),
+  type: ({ type }) => ({ en: `must be ${type}`, zh: `的类型必须是 ${type}` }),
+  enum: () => ({ en: 'must be equal to one of the allowed values', zh: '不在允许的取值之内' }),
+  minLength: ({ limit }) => ({
+    en: `must NOT have fewer than ${limit} characters`,
+    zh: `不能少于 ${limit} 个字符`,
+  }),
+  maxLength: ({ limit }) => ({
+    en: `must NOT have more than ${limit} characters`,
+    zh: `不能超过 ${limit} 个字符`,
+  }),
+}
