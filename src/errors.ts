@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { type Language, preferredLanguage } from './language.js'
+import { closeLingering, isLingering } from './lingering-close.js'
 import { MESSAGES, type Message, ruleMessage } from './messages.js'
 
 /**
@@ -140,6 +141,7 @@ export function logUnexpected({ slug }: Refusal, error: Error, { log, id }: Fast
  * said which language they read.
  */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (isLingering(socket)) return
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -154,7 +156,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     'content-type': 'application/json; charset=utf-8',
     'content-length': String(text.length),
   }).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`)
+  closeLingering(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`)
 }
 
 /** Codes of Node's HTTP parser and timeouts. */

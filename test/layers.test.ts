@@ -8,7 +8,8 @@ const SRC = new URL('../src/', import.meta.url).pathname
 const MAY_IMPORT: Record<string, RegExp> = {
   'language.ts': /^$/,
   'messages.ts': /^language\.ts$/,
-  'errors.ts': /^(language|messages)\.ts$/,
+  'lingering-close.ts': /^$/,
+  'errors.ts': /^(language|lingering-close|messages)\.ts$/,
   'schemas.ts': /^$/,
   'signing-secret.ts': /^$/,
   'config.ts': /^(errors|signing-secret)\.ts$/,

@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { build } from './helper.js'
 import { flawsOf } from './support/envelope.js'
@@ -102,6 +106,21 @@ t.test('on the wire', async (t) => {
       t.strictSame(flawsOfLastAnswer(seen, [414, 431]), [])
     })
   }
+
+  t.test('431 reaches those who read only when they have sent everything', async (t) => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1').pause()
+    const failed = once(socket, 'error').then(([error]) => error.code)
+    socket.write('GET /livez HTTP/1.1\r\nHost: auth.test\r\nX-Other: ')
+    for (let piece = 0; piece < 10; piece++) {
+      await new Promise((resolve) => socket.write('x'.repeat(64_000), resolve))
+      // Long enough for the service to find the header too long, and for what it does then to arrive.
+      await sleep(20)
+    }
+
+    const answer = await Promise.race([failed, text(socket.resume())])
+
+    t.match(answer, /^HTTP\/1\.1 431 /)
+  })
 
   const longBodies = {
     'announced by its length': request('POST', '/login', [JSON_TYPE], ' '.repeat(5000)),
