@@ -49,6 +49,8 @@ function connection(address: RedisSettings, reconnectOnError: ReconnectOnError =
     lazyConnect: true,
     connectTimeout: 500,
     socketTimeout: 1000,
+    // While it loads its data Redis says how many seconds that will take, and the client would look again only after these.
+    maxLoadingRetryTime: 200,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

@@ -135,7 +135,10 @@ async function judge(row: Row, seed: number, round: Round, before: (Usage | unde
 
   const late = history.filter(({ outcome, invoked }) => outcome === 'unavailable' && invoked > to)
   const recoveryMs = Math.max(0, ...late.map(({ returned }) => returned - to))
-  if (recoveryMs > RECOVERY_LIMIT_MS) problems.push(`recovery took ${Math.round(recoveryMs)} ms`)
+  if (recoveryMs > RECOVERY_LIMIT_MS) {
+    const tooLate = late.filter(({ returned }) => returned - to > RECOVERY_LIMIT_MS)
+    problems.push(`recovery took ${Math.round(recoveryMs)} ms (${kindsOf(tooLate)})`)
+  }
 
   for (const [index, instance] of world.instances.entries()) {
     const was = before[index]
@@ -203,6 +206,11 @@ async function registryAhead({ sql, redisClient }: World, durable: boolean): Pro
     }),
   )
   return ahead.flat()
+}
+
+/** Which operations these are, for a message. */
+export function kindsOf(operations: readonly Operation[]): string {
+  return [...new Set(operations.map(({ kind }) => kind))].join(', ')
 }
 
 function slowest(operations: readonly Operation[]): number {

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { Cluster, Redis } from 'ioredis'
 import { findProgram, until } from '../../support/servers.js'
-import type { Operation } from '../history.js'
-import type { Round } from '../round.js'
+import { kindsOf, type Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 import { createRedisServer, type RestartableStore } from '../stores.js'
 
@@ -64,10 +63,6 @@ export function clusterRow(): Scenario {
       ]
     },
   })
-}
-
-function kindsOf(operations: Operation[]): string {
-  return [...new Set(operations.map(({ kind }) => kind))].join(', ')
 }
 
 async function createCluster(): Promise<RestartableStore[]> {

@@ -87,7 +87,7 @@ export const redisRows: Scenario[] = [
     name: 'Redis loading',
     lastsMs: 0,
     inject: async ({ world }) => {
-      const filler = Array.from({ length: 2000 }, (_, index) => [`filler:${index}`, 'x']).flat()
+      const filler = Array.from({ length: 4000 }, (_, index) => [`filler:${index}`, 'x']).flat()
       await world.redisClient.mset(...filler)
       await world.redisClient.save()
       await world.redis.kill()
