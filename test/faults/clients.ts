@@ -10,6 +10,9 @@ const GIVES_UP_MS = 2500
 /** The service client that asks and revokes. */
 export const GATEWAY: Credentials = { name: 'gateway', secret: 'c2VydmljZS1jbGllbnQtb2YtdGhlLWhhcm5lc3MtMDE' }
 
+/** How many clients work at a time, unless a row wants more or fewer. */
+export const CLIENTS = 8
+
 export interface User {
   id: number
   mobile: string
@@ -45,7 +48,7 @@ export function startLoad({
   urls,
   users,
   random,
-  clients = 8,
+  clients = CLIENTS,
   maxLogins = 2,
   pauseMs = 30,
 }: LoadOptions): Load {
@@ -199,6 +202,11 @@ let agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
 export function closeConnections(): void {
   agent.destroy()
   agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
+}
+
+/** Makes the clients' connections to an instance before they need them. */
+export async function openConnections(url: string, count: number): Promise<void> {
+  await Promise.all(Array.from({ length: count }, () => exchange(url, 'GET', '/livez', {})))
 }
 
 /** Sends one request; status 0 means that no answer came. */
