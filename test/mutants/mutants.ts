@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.js'
 import { answerMutants } from './mutants/answers.js'
 import { credentialMutants } from './mutants/credentials.js'
+import { gatewayMutants } from './mutants/gateways.js'
 import { identifyMutants } from './mutants/identify.js'
 import { protocolMutants } from './mutants/protocol.js'
 
@@ -9,4 +10,5 @@ export const MUTANTS: Mutant[] = [
   ...identifyMutants,
   ...credentialMutants,
   ...answerMutants,
+  ...gatewayMutants,
 ]

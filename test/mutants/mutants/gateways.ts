@@ -1,0 +1,70 @@
+import type { Mutant } from '../mutant.js'
+
+const CLIENTS = 'services/clients.js'
+
+/** What programs with credentials of their own are told, and which of them. */
+export const gatewayMutants: Mutant[] = [
+  {
+    name: 'an outage makes a token inactive',
+    caughtBy: [2, 'gateways during an outage'],
+    edits: [
+      {
+        file: 'routes/introspect.js',
+        find: 'if (!(error instanceof Refusal) || error.status !== 401)',
+        replace: 'if (!(error instanceof Refusal))',
+      },
+    ],
+  },
+  {
+    name: 'a revocation that could not be done is answered 200',
+    caughtBy: ['gateways during an outage'],
+    edits: [
+      {
+        file: 'routes/revoke.js',
+        find: "if (!(error instanceof Refusal) || error.slug !== 'token_invalid')",
+        replace: 'if (!(error instanceof Refusal))',
+      },
+    ],
+  },
+  {
+    name: 'introspection asks the token alone',
+    caughtBy: [10, 'gateways'],
+    edits: [
+      {
+        file: 'routes/introspect.js',
+        find: 'await sessions.identify(token).catch(asAbsent)',
+        replace: 'await Promise.resolve(token).then(sessions.inspect).catch(asAbsent)',
+      },
+    ],
+  },
+  {
+    name: 'any secret of a service client will do',
+    caughtBy: ['gateways'],
+    edits: [
+      {
+        file: CLIENTS,
+        find: 'return timingSafeEqual(digest, expected) ? client : undefined;',
+        replace: 'timingSafeEqual(digest, expected);\n        return client;',
+      },
+    ],
+  },
+  {
+    name: 'permissions of service clients are not looked at',
+    caughtBy: ['gateways'],
+    edits: [
+      {
+        file: 'hooks/require-client.js',
+        find: 'if (client.permissions.includes(permission))',
+        replace: 'if (client.permissions.length > 0)',
+      },
+    ],
+  },
+  {
+    name: 'a removed service client is never noticed',
+    caughtBy: ['gateways'],
+    edits: [
+      { file: CLIENTS, find: 'if (age() > READ_AGAIN_AFTER_MS)', replace: 'if (age() > 1e9)' },
+      { file: CLIENTS, find: 'if (age() > TRUSTED_FOR_MS)', replace: 'if (age() > 1e9)' },
+    ],
+  },
+]
