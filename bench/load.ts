@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { GATEWAY } from '../test/faults/clients.js'
+import { basic } from '../test/helper.js'
 import { findProgram } from '../test/support/servers.js'
 
 /** Connections that ask as fast as they are answered. */
@@ -16,7 +18,6 @@ const LOOK_EVERY_MS = 50
 export interface Question {
   method: 'GET' | 'POST'
   path: string
-  /** Exactly one. */
   headers(token: string): Record<string, string>
   body?(token: string): string
 }
@@ -32,6 +33,16 @@ export const VERIFY: Question = {
   path: '/verify',
   headers: () => ({ 'content-type': 'application/json' }),
   body: (token) => JSON.stringify({ token }),
+}
+
+export const INTROSPECT: Question = {
+  method: 'POST',
+  path: '/introspect',
+  headers: () => ({
+    authorization: basic(GATEWAY),
+    'content-type': 'application/x-www-form-urlencoded',
+  }),
+  body: (token) => new URLSearchParams({ token }).toString(),
 }
 
 /** Latencies in milliseconds. */
@@ -105,8 +116,8 @@ async function userOf(url: string, question: Question, token: string): Promise<n
     headers: question.headers(token),
     ...(body === undefined ? {} : { body }),
   })
-  const answer = (await response.json()) as { data?: { user_id?: number } }
-  return answer.data?.user_id
+  const answer = (await response.json()) as { data?: { user_id?: number }; sub?: string }
+  return answer.data?.user_id ?? Number(answer.sub)
 }
 
 interface Job {
@@ -127,8 +138,7 @@ interface Generator {
 function wrk({ url, question, texts, seconds, directory }: Job): Generator {
   const file = join(directory, 'requests')
   const lines = texts.map((token) => {
-    const [[name, value] = []] = Object.entries(question.headers(token))
-    return `${name}\t${value}\t${question.body?.(token) ?? ''}\n`
+    return `${[question.body?.(token) ?? '', ...Object.entries(question.headers(token)).flat()].join('\t')}\n`
   })
   writeFileSync(file, lines.join(''))
   const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))

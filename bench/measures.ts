@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Figure, measured, notMeasured } from './figures.js'
-import { IDENTIFY, type Load, load, type Question, type Tokens, VERIFY } from './load.js'
+import { IDENTIFY, INTROSPECT, type Load, load, type Question, type Tokens, VERIFY } from './load.js'
 import { type Program, startBaseline, startService } from './programs.js'
 import type { World } from './world.js'
 
@@ -94,13 +94,16 @@ export async function measureChecks(
         { name: 'GET, textbook check', program: textbook, question: IDENTIFY, tokens },
         { name: 'POST, checks nothing', program: bare, question: VERIFY, tokens, checksUser: false },
         { name: 'POST /verify', program: service, question: VERIFY, tokens },
+        { name: 'form, checks nothing', program: bare, question: INTROSPECT, tokens, checksUser: false },
+        { name: 'POST /introspect', program: service, question: INTROSPECT, tokens },
       ],
       effort,
     )
-    const [bareGet, identify, , barePost, verify] = series
+    const [bareGet, identify, , barePost, verify, bareForm, introspect] = series
     const figures = [
       measured('identify', ratios(identify, bareGet)),
       measured('verify', ratios(verify, barePost)),
+      measured('introspect', ratios(introspect, bareForm)),
     ]
     return { series, figures }
   } finally {

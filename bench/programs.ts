@@ -12,9 +12,9 @@ export interface Program extends Running {
   memory(): number
 }
 
-/** The service as an operator runs it. */
-export function startService(env: NodeJS.ProcessEnv): Promise<Program> {
-  return start([CLI, 'serve'], { USER_ACTION_LOG: '/dev/null', ...env })
+/** The service as an operator runs it; `nodeArgs` come before the program. */
+export function startService(env: NodeJS.ProcessEnv, nodeArgs: string[] = []): Promise<Program> {
+  return start([...nodeArgs, CLI, 'serve'], { USER_ACTION_LOG: '/dev/null', ...env })
 }
 
 /** One of the programs that the service is compared with. */

@@ -4,7 +4,8 @@ import postgres from 'postgres'
 import { migrate } from '../src/stores/postgres.js'
 import { closeRedis, createRedis, reachRedis } from '../src/stores/redis.js'
 import { createRedisSessionRegistry } from '../src/stores/session-registry.js'
-import { PASSWORD, SECRET } from '../test/helper.js'
+import { GATEWAY } from '../test/faults/clients.js'
+import { clientInserter, PASSWORD, SECRET } from '../test/helper.js'
 import { startPostgres, startRedis } from '../test/support/servers.js'
 import { createSigner } from '../test/support/tokens/signer.js'
 
@@ -26,6 +27,7 @@ export async function createWorld() {
   ])
   await migrate({ url: database.url })
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined })
+  await clientInserter(sql)(['introspect'], GATEWAY)
   const redisClient = new Redis(redis.url)
   const stamp = Date.now() - 60_000
   const sign = await createSigner(stamp)

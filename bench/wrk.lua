@@ -1,12 +1,14 @@
--- What wrk sends, and how it reports: arguments are the method, the path, and a file with one request in each line: the name of
--- a header, its value, and the body, separated by tabs.
+-- What wrk sends, and how it reports: arguments are the method, the path, and a file with one request in each line: the body,
+-- then the names and values of the headers in turn, separated by tabs.
 local requests, turn = {}, 0
 
 function init(args)
   local method, path, file = args[1], args[2], args[3]
   for line in io.lines(file) do
-    local name, value, body = line:match('^([^\t]*)\t([^\t]*)\t(.*)$')
-    requests[#requests + 1] = wrk.format(method, path, { [name] = value }, body ~= '' and body or nil)
+    local body, rest = line:match('^([^\t]*)(.*)$')
+    local headers = {}
+    for name, value in rest:gmatch('\t([^\t]+)\t([^\t]+)') do headers[name] = value end
+    requests[#requests + 1] = wrk.format(method, path, headers, body ~= '' and body or nil)
   end
 end
 

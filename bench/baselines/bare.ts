@@ -2,10 +2,12 @@
  * What the checks are compared with: the same answers, serialised by the same schemas, by routes that check nothing.
  * Listens on PORT until it is killed.
  */
+import formbody from '@fastify/formbody'
 import Fastify from 'fastify'
 import { Identity } from '../../src/routes/identify.js'
+import { Introspection } from '../../src/routes/introspect.js'
 import { Question, Verdict } from '../../src/routes/verify.js'
-import { Ok, ok } from '../../src/schemas.js'
+import { Ok, ok, TokenForm } from '../../src/schemas.js'
 
 const [expiresAt, loginTime] = [1795449600, 1795363200000]
 const identity = { user_id: 1, login_time: loginTime, expires_at: expiresAt }
@@ -22,9 +24,18 @@ const verdict = {
   expires_at: expiresAt,
 }
 
+const { data, ...claims } = verdict.payload
+const introspection = { active: true, token_type: 'Bearer', ...claims, sid: claims.jti, ext: data } as const
+
 const app = Fastify()
+await app.register(formbody)
 app.get('/identify', { schema: { response: { 200: Ok(Identity, '') } } }, async () => ok(identity))
 app.post('/verify', { schema: { body: Question, response: { 200: Ok(Verdict, '') } } }, async () =>
   ok(verdict),
+)
+app.post(
+  '/introspect',
+  { schema: { body: TokenForm, response: { 200: Introspection } } },
+  async () => introspection,
 )
 await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT) })

@@ -25,6 +25,9 @@ const Active = closed(
 
 /** Nothing else: who asks about a token that is not live has no claim to know why (RFC 7662 §2.2). */
 const Inactive = closed({ active: Type.Literal(false) }, { description: 'It is not, for whatever reason.' })
+
+export const Introspection = Type.Union([Active, Inactive], { description: 'What is known of the token.' })
+
 const INACTIVE = { active: false as const }
 
 /** RFC 7662. Only behind requireClient, in an oauthEndpoint scope. */
@@ -39,7 +42,7 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
     consumes: ['application/x-www-form-urlencoded'],
     body: TokenForm,
     response: {
-      200: Type.Union([Active, Inactive], { description: 'What is known of the token.' }),
+      200: Introspection,
       ...refusals(...OF_A_BODY),
     },
   } satisfies Documented
