@@ -28,13 +28,19 @@ export const REFUSALS = {
 export type Slug = keyof typeof REFUSALS
 
 /** Slugs that say something about a presented token, and so carry `error="invalid_token"` (RFC 6750 §3.1). */
-const ABOUT_A_TOKEN: ReadonlySet<Slug> = new Set([
+const ABOUT_A_TOKEN = [
   'token_invalid',
   'token_expired',
   'session_superseded',
   'session_ended',
   'user_disabled',
-])
+] as const satisfies Slug[]
+
+export type TokenSlug = (typeof ABOUT_A_TOKEN)[number]
+
+export function isAboutToken(slug: unknown): slug is TokenSlug {
+  return (ABOUT_A_TOKEN as readonly unknown[]).includes(slug)
+}
 
 interface Details {
   /** Replaces the catalogue's message where the caller can be told more. Never holds the caller's input. */
@@ -74,7 +80,7 @@ export class Refusal extends Error {
 }
 
 function challenge(slug: Slug): string {
-  if (!ABOUT_A_TOKEN.has(slug)) return 'Bearer realm="auth"'
+  if (!isAboutToken(slug)) return 'Bearer realm="auth"'
   return `Bearer realm="auth", error="invalid_token", error_description="${REFUSALS[slug].msg}"`
 }
 

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { REFUSALS, type Slug } from './errors.js'
+import { SECURITY_SCHEMES, TOKEN_REQUIRED } from './presented-token.js'
 import { OneOf } from './schemas.js'
 
 /** The version of the contract: it changes with the routes and answers, not with the code. */
@@ -14,22 +15,6 @@ Every answer has one form: \`code\` repeats the HTTP status, \`msg\` is for peop
 for. A failure has \`error\` instead of \`data\`: a name that never changes, for programs.
 
 **401 means the token or the password, never an outage.** A client that gets 503 keeps its token and tries again.`
-
-/** How a token is shown to this service. Both are the same token; the second spelling is the platform's older one. */
-const SECURITY_SCHEMES = {
-  bearer: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The token from /login, as `Authorization: Bearer <token>`.',
-  },
-  jwt: {
-    type: 'apiKey',
-    in: 'header',
-    name: 'Authorization',
-    description: 'The same token as `Authorization: JWT <token>`: type `JWT `, then the token.',
-  },
-} as const
 
 /** Collects every route into an OpenAPI 3.1 document. Register before the routes. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
@@ -81,7 +66,7 @@ export function documentGuard(route: RouteOptions, slugs: readonly Slug[]): void
   const own = Object.values(response).flatMap(({ properties }) => properties?.error?.enum ?? [])
   route.schema = {
     ...route.schema,
-    security: [{ bearer: [] }, { jwt: [] }],
+    security: TOKEN_REQUIRED,
     response: { ...response, ...refusals(...slugs, ...own) },
   }
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { presentedToken } from '../hooks/require-session.js'
 import { type Documented, documentGuard } from '../openapi.js'
+import { presentedToken } from '../presented-token.js'
 import { Done, done } from '../schemas.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
 import type { Sessions } from '../services/sessions.js'
