@@ -33,13 +33,19 @@ export const STATUS_OF = {
 export type Slug = keyof typeof STATUS_OF
 
 /** Slugs that say something about a presented token, and so carry `error="invalid_token"` (RFC 6750 §3.1). */
-const ABOUT_A_TOKEN: ReadonlySet<Slug> = new Set([
+const ABOUT_A_TOKEN = [
   'token_invalid',
   'token_expired',
   'session_superseded',
   'session_ended',
   'user_disabled',
-])
+] as const satisfies Slug[]
+
+export type TokenSlug = (typeof ABOUT_A_TOKEN)[number]
+
+export function isAboutToken(slug: unknown): slug is TokenSlug {
+  return (ABOUT_A_TOKEN as readonly unknown[]).includes(slug)
+}
 
 interface Details {
   /** Replaces the slug's own message where the caller can be told more. */
@@ -96,7 +102,7 @@ export class Refusal extends Error {
 /** English whatever the caller reads: only ASCII may be here (RFC 6750 §3). */
 function challenge(slug: Slug): string {
   if (slug === 'invalid_client') return 'Basic realm="auth", charset="UTF-8"'
-  if (!ABOUT_A_TOKEN.has(slug)) return 'Bearer realm="auth"'
+  if (!isAboutToken(slug)) return 'Bearer realm="auth"'
   return `Bearer realm="auth", error="invalid_token", error_description="${MESSAGES[slug].en}"`
 }
 

@@ -4,6 +4,7 @@ import { type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { type Slug, STATUS_OF } from './errors.js'
 import { MESSAGES } from './messages.js'
+import { SECURITY_SCHEMES } from './presented-token.js'
 import { OneOf } from './schemas.js'
 
 /** The version of the contract: it changes with the routes and answers, not with the code. */
@@ -17,20 +18,9 @@ for. A failure has \`error\` instead of \`data\`: a name that never changes, for
 
 **401 means the token or the password, never an outage.** A client that gets 503 keeps its token and tries again.`
 
-/** How a token is shown to this service. Both are the same token; the second spelling is the platform's older one. */
-const SECURITY_SCHEMES = {
-  bearer: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The token from /login, as `Authorization: Bearer <token>`.',
-  },
-  jwt: {
-    type: 'apiKey',
-    in: 'header',
-    name: 'Authorization',
-    description: 'The same token as `Authorization: JWT <token>`: type `JWT `, then the token.',
-  },
+/** What can be shown to this service: a token in either spelling, or the credentials of a service client. */
+const SCHEMES = {
+  ...SECURITY_SCHEMES,
   client: {
     type: 'http',
     scheme: 'basic',
@@ -38,12 +28,6 @@ const SECURITY_SCHEMES = {
       'The name and the secret of a service client: auth-service client add prints the secret once.',
   },
 } as const
-
-/** What a route asks for: one of these schemes. */
-type Security = readonly { readonly [scheme in keyof typeof SECURITY_SCHEMES]?: [] }[]
-
-/** A token, in either spelling. */
-export const SHOWN_TOKEN: Security = [{ bearer: [] }, { jwt: [] }]
 
 /** Collects every route into an OpenAPI 3.1 document. Register before the routes. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
@@ -64,7 +48,7 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
       ],
       // Said of every route, so that none is open by oversight; a guard overrides it for its scope.
       security: [],
-      components: { securitySchemes: SECURITY_SCHEMES },
+      components: { securitySchemes: SCHEMES },
     },
     transformObject: (document) =>
       nameExamples('openapiObject' in document ? document.openapiObject : document.swaggerObject),
@@ -89,12 +73,20 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
   })
 }
 
-/** Documents, on a route inside a guard's scope, what the guard asks for, and how it refuses. */
-export function documentGuard(route: RouteOptions, security: Security, slugs: readonly Slug[]): void {
+/**
+ * Documents, on a route inside a guard's scope, what the guard asks for, and how it refuses.
+ *
+ * @param security any of these, by the names of the schemes.
+ */
+export function documentGuard(
+  route: RouteOptions,
+  security: Record<string, []>[],
+  slugs: readonly Slug[],
+): void {
   const response = responseOf(route)
   route.schema = {
     ...route.schema,
-    security: [...security],
+    security,
     response: { ...response, ...refusals(...slugs, ...slugsOf(response)) },
   }
 }

@@ -1,21 +1,25 @@
 /**
- * `npm test`: finds or installs PostgreSQL, Redis and PgBouncer, starts one PostgreSQL for all test files, runs them with tap, and
- * stops it again; then injects the short selection of faults. With arguments, which go to tap, only the files that they
- * name: `npm test -- test/login.test.ts`.
+ * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer and Flask, starts one PostgreSQL for all test files, runs
+ * them with tap, and stops it again; then injects the short selection of faults. With arguments, which go to tap, only the
+ * files that they name: `npm test -- test/login.test.ts`.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import { migrate } from '../src/stores/postgres.js'
-import { findProgram, startPostgres } from './support/servers.js'
+import { findProgram, findPython, startPostgres } from './support/servers.js'
 
+/** Programs, and the Debian packages that they are in. */
 const NEEDED = {
   'redis-server': 'redis-server',
   postgres: 'postgresql',
   initdb: 'postgresql',
   pgbouncer: 'pgbouncer',
 }
+
+/** The same for modules of Python. */
+const NEEDED_BY_PYTHON = { flask: 'python3-flask', urllib3: 'python3-urllib3' }
 
 installMissing()
 const server = await startPostgres({ args: ['-c', 'max_connections=400'] })
@@ -32,6 +36,7 @@ if (process.exitCode === 0 && process.argv.length === 2) process.exitCode = awai
 
 function installMissing(): void {
   const missing = Object.entries(NEEDED).filter(([program]) => !findProgram(program))
+  if (!findPython(Object.keys(NEEDED_BY_PYTHON))) missing.push(...Object.entries(NEEDED_BY_PYTHON))
   if (missing.length === 0) return
   const packages = [...new Set(missing.map(([, name]) => name))]
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {

@@ -1,15 +1,8 @@
-import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { Refusal } from '../errors.js'
-import { documentGuard, SHOWN_TOKEN } from '../openapi.js'
-import type { Session, Sessions } from '../services/sessions.js'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Whose request this is. Only there behind requireSession. */
-    session: Session
-  }
-}
+import { documentGuard } from '../openapi.js'
+import { presentedToken, TOKEN_REQUIRED } from '../presented-token.js'
+import type { Sessions } from '../services/sessions.js'
+import type {} from '../session.js'
 
 interface Needs {
   sessions: Pick<Sessions, 'identify'>
@@ -22,7 +15,7 @@ interface Needs {
 export const requireSession = fp<Needs>(async (scope, { sessions }) => {
   scope.decorateRequest('session')
   scope.addHook('onRoute', (route) =>
-    documentGuard(route, SHOWN_TOKEN, [
+    documentGuard(route, TOKEN_REQUIRED, [
       'token_missing',
       'token_invalid',
       'token_expired',
@@ -38,31 +31,3 @@ export const requireSession = fp<Needs>(async (scope, { sessions }) => {
     }, done)
   })
 })
-
-const CREDENTIALS = /^(?:bearer|jwt) +([^\s,]+) *$/i
-
-/**
- * The one token of a request's Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT. Node keeps
- * the first of several Authorization headers, another server behind the same proxy may keep the last: two are
- * refused, with 401 because some proxies turn any other refusal of theirs into 500.
- *
- * @throws Refusal `token_missing`
- */
-export function presentedToken(request: FastifyRequest): string {
-  const { headers, rawHeaders } = request.raw
-  const token = CREDENTIALS.exec(headers.authorization ?? '')?.[1]
-  if (token === undefined || isRepeated(rawHeaders)) throw new Refusal('token_missing')
-  return token
-}
-
-/** Whether there are several Authorization headers, by the names and values as they came: Node's own list of them is slow. */
-function isRepeated(rawHeaders: string[]): boolean {
-  let found = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? ''
-    if (name.length === NAME.length && name.toLowerCase() === NAME) found++
-  }
-  return found > 1
-}
-
-const NAME = 'authorization'

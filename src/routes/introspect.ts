@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, TokenForm } from '../schemas.js'
-import type { Session, Sessions } from '../services/sessions.js'
+import type { ClaimedSession, Sessions } from '../services/sessions.js'
 import { Claims } from '../services/tokens.js'
 
 interface Needs {
@@ -53,7 +53,7 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
   })
 }
 
-function active({ claims: { data, ...claims } }: Session) {
+function active({ claims: { data, ...claims } }: ClaimedSession) {
   return { active: true as const, token_type: 'Bearer' as const, ...claims, sid: claims.jti, ext: data }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { presentedToken } from '../hooks/require-session.js'
-import { type Documented, documentGuard, SHOWN_TOKEN } from '../openapi.js'
+import { type Documented, documentGuard } from '../openapi.js'
+import { presentedToken, TOKEN_REQUIRED } from '../presented-token.js'
 import { Done, done } from '../schemas.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
 import type { Sessions } from '../services/sessions.js'
@@ -22,7 +22,7 @@ export const logout: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
     response: { 200: Done('Logged out.') },
   } satisfies Documented
 
-  app.addHook('onRoute', (route) => documentGuard(route, SHOWN_TOKEN, ['token_missing', 'token_invalid']))
+  app.addHook('onRoute', (route) => documentGuard(route, TOKEN_REQUIRED, ['token_missing', 'token_invalid']))
   app.post('/logout', { schema }, async (request) => {
     const { userId } = await sessions.end(presentedToken(request))
     actions.record('logout', originOf(request), { user_id: userId })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
+import type { Session } from '../session.js'
 import type { Account, Accounts, HeldSession, SessionReading } from '../stores/accounts.js'
 import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { createBatch } from './batch.js'
@@ -20,12 +21,8 @@ const MAX_COMMIT_ATTEMPTS = 5
 /** No user has this id: its registry entry is written where there is no account whose entry could be. */
 const NOBODY: HeldSession = { userId: 0, stamp: null, sessionId: null, expiresAt: null }
 
-/** The session that a request was made with. `expiresAt` in seconds since the epoch, `loginTime` in milliseconds. */
-export interface Session {
-  userId: number
-  sessionId: string
-  loginTime: number
-  expiresAt: number
+/** A session with all that its token says. */
+export interface ClaimedSession extends Session {
   claims: Claims
 }
 
@@ -153,7 +150,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Refusal a 401 that says why; `token_invalid` and `token_expired` without asking a store.
    * @throws Unavailable when either store did not answer.
    */
-  async function identify(token: string): Promise<Session> {
+  async function identify(token: string): Promise<ClaimedSession> {
     const session = inspect(token)
     const { held, entry } = await readBoth(session.userId)
     if (held?.status !== 'active') throw new Refusal('user_disabled')
@@ -181,7 +178,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
   }
 
   /** What the token alone says, whoever may be logged in. Touches no store. @throws Refusal */
-  function inspect(token: string): Session {
+  function inspect(token: string): ClaimedSession {
     const claims = tokens.read(token)
     if (hasExpired(claims)) throw new Refusal('token_expired')
     return asSession(claims)
@@ -277,7 +274,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
   }
 }
 
-function asSession(claims: Claims): Session {
+function asSession(claims: Claims): ClaimedSession {
   return {
     userId: claims.data.id,
     sessionId: claims.jti,

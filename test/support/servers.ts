@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   accessSync,
@@ -134,6 +134,16 @@ export function requireProgram(name: string): string {
   const path = findProgram(name)
   if (!path) throw new Error(`${name} is not installed: run npm test, which installs it or says how to`)
   return path
+}
+
+/** The path of a Python that has these modules, or undefined: a machine may have several, with modules of their own. */
+export function findPython(modules: readonly string[]): string | undefined {
+  const candidates = ['python3', '/usr/bin/python3']
+  const program = `import sys, ${modules.join()}; print(sys.executable)`
+  return candidates
+    .map((python) => spawnSync(python, ['-c', program], { encoding: 'utf8' }))
+    .find(({ status }) => status === 0)
+    ?.stdout.trim()
 }
 
 function isExecutable(path: string): boolean {

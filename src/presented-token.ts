@@ -1,0 +1,49 @@
+import type { FastifyRequest } from 'fastify'
+import { Refusal } from './errors.js'
+
+/** How a token is shown, for an OpenAPI document. Both are the same token; the second spelling is the platform's older one. */
+export const SECURITY_SCHEMES = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The token from /login, as `Authorization: Bearer <token>`.',
+  },
+  jwt: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'The same token as `Authorization: JWT <token>`: type `JWT `, then the token.',
+  },
+} as const
+
+/** Either of them, as a route in the scope of a guard asks for it. */
+export const TOKEN_REQUIRED: Record<string, []>[] = [{ bearer: [] }, { jwt: [] }]
+
+const CREDENTIALS = /^(?:bearer|jwt) +([^\s,]+) *$/i
+
+/**
+ * The one token of a request's Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT. Node keeps
+ * the first of several Authorization headers, another server behind the same proxy may keep the last: two are
+ * refused, with 401 because some proxies turn any other refusal of theirs into 500.
+ *
+ * @throws Refusal `token_missing`
+ */
+export function presentedToken(request: FastifyRequest): string {
+  const { headers, rawHeaders } = request.raw
+  const token = CREDENTIALS.exec(headers.authorization ?? '')?.[1]
+  if (token === undefined || isRepeated(rawHeaders)) throw new Refusal('token_missing')
+  return token
+}
+
+/** Whether there are several Authorization headers, by the names and values as they came: Node's own list of them is slow. */
+function isRepeated(rawHeaders: string[]): boolean {
+  let found = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === NAME.length && name.toLowerCase() === NAME) found++
+  }
+  return found > 1
+}
+
+const NAME = 'authorization'

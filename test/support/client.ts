@@ -1,0 +1,46 @@
+import type { ServerResponse } from 'node:http'
+import type { Test } from 'tap'
+import { createVerifier, type Verifier, type VerifierOptions } from '../../src/client.js'
+import { MOBILE, type Service } from '../helper.js'
+import { until } from './servers.js'
+
+/** A verifier that goes with the test. */
+export function verifierFor(t: Test, options: VerifierOptions): Verifier {
+  const verifier = createVerifier(options)
+  t.teardown(verifier.close)
+  return verifier
+}
+
+/** Logs in, and again where hashing took too long: a busy machine is not what is tested here. */
+export function logIn(service: Service, mobile = MOBILE): Promise<string> {
+  return until(() => service.login({ mobile }))
+}
+
+/** What could be a token, for servers that only stand in for the service. */
+export const TOKEN = 'eyJ0.e30.c2ln'
+
+/** A yes in the form of /verify. */
+export const LIVE = {
+  code: 200,
+  msg: 'ok',
+  data: {
+    user_id: 1,
+    expires_at: 4102444800,
+    payload: { jti: 'u2zxmNT0soc7CDTmQAj1jxp2aKG4uAPb', data: { id: 1, login_time: 1795412714984 } },
+  },
+}
+
+export function answerJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  response.writeHead(status, { 'content-type': 'application/json' }).end(text)
+}
+
+/** How a call ended, and after how many milliseconds. */
+export async function timed(call: Promise<unknown>): Promise<{ error?: Error; ms: number }> {
+  const started = performance.now()
+  const error = await call.then(
+    () => undefined,
+    (error) => error,
+  )
+  return { error, ms: Math.round(performance.now() - started) }
+}
