@@ -28,7 +28,7 @@ export async function createWorld() {
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined })
   const redisClient = new Redis(redis.url)
   const stamp = Date.now() - 60_000
-  const sign = await createSigner(stamp)
+  const sign = createSigner(stamp)
   let users = 0
 
   return {

@@ -8,7 +8,11 @@ import { temporaryDirectory } from './support/service-process.js'
 
 const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'redis://redis.test:6379' }
 
-const SERVERS = { ...STORES, JWT_SECRET: SECRET }
+const SERVERS = {
+  ...STORES,
+  JWT_SECRET: SECRET,
+  JWT_PREVIOUS_SECRETS: `${random(1).toString('base64')},${random(2).toString('hex')}`,
+}
 
 const SAMPLES = 2000
 
