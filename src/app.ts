@@ -10,6 +10,7 @@ import { noStore } from './hooks/no-store.js'
 import { requireSession } from './hooks/require-session.js'
 import { registerDocs, registerOpenapi } from './openapi.js'
 import { identify, withoutSubPath } from './routes/identify.js'
+import { jwks } from './routes/jwks.js'
 import { livez } from './routes/livez.js'
 import { login } from './routes/login.js'
 import { logout } from './routes/logout.js'
@@ -65,6 +66,7 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
     await scope.register(noStore)
     await scope.register(login, { sessions, throttle, actions, region })
     await scope.register(verify, { sessions })
+    await scope.register(jwks, { keys })
     await scope.register(livez)
     await scope.register(readyz, { stores: { postgres: accounts.ping, redis: registry.ping } })
   })

@@ -56,3 +56,10 @@ export function spellingsOf({ checksWith, publicJwk }: SigningKey): Record<strin
 export function oneOfEach() {
   return { EdDSA: newKey('EdDSA'), ES256: newKey('ES256'), RS256: newKey('RS256') }
 }
+
+/** The kids that an instance has published, in their order. */
+export async function publishedBy(url: string): Promise<string[]> {
+  const response = await fetch(`${url}/.well-known/jwks.json`, { headers: { connection: 'close' } })
+  const { keys } = (await response.json()) as { keys: { kid: string }[] }
+  return keys.map(({ kid }) => kid)
+}
