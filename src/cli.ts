@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addKeyCommands } from './commands/keys.js'
 import { openapiDocument } from './commands/openapi-document.js'
 import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config.js'
@@ -39,6 +40,7 @@ program
   })
 
 addUserCommands(program)
+addKeyCommands(program)
 
 try {
   await program.parseAsync()
