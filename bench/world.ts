@@ -30,7 +30,7 @@ export async function createWorld() {
   await clientInserter(sql)(['introspect'], GATEWAY)
   const redisClient = new Redis(redis.url)
   const stamp = Date.now() - 60_000
-  const sign = await createSigner(stamp)
+  const sign = createSigner(stamp)
   let users = 0
 
   return {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import fastifyJwt from '@fastify/jwt'
 import fastifyRedis from '@fastify/redis'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
@@ -14,6 +13,7 @@ import { requireSession } from './hooks/require-session.js'
 import { registerDocs, registerOpenapi } from './openapi.js'
 import { identify, withoutSubPath } from './routes/identify.js'
 import { introspect } from './routes/introspect.js'
+import { jwks } from './routes/jwks.js'
 import { livez } from './routes/livez.js'
 import { login } from './routes/login.js'
 import { logout } from './routes/logout.js'
@@ -23,33 +23,32 @@ import { revoke } from './routes/revoke.js'
 import { verify } from './routes/verify.js'
 import type { ActionLog } from './services/action-log.js'
 import { createClients } from './services/clients.js'
+import type { KeyRing } from './services/key-ring.js'
 import { createPasswords } from './services/passwords.js'
 import { createSessions } from './services/sessions.js'
 import { createThrottle } from './services/throttle.js'
-import { createTokens, jwtOptions } from './services/tokens.js'
+import { createTokens } from './services/tokens.js'
 import type { Stores } from './stores/stores.js'
 
 interface Needs {
   config: Config
-  jwtSecret: string
+  keys: KeyRing
   stores: Pick<Stores, 'accounts' | 'serviceClients' | 'registry' | 'redis'>
   actions: Pick<ActionLog, 'record'>
   log: FastifyBaseLogger
 }
 
 /** The map of the service: what it is made of, then who may call which route. Connects to nothing and listens nowhere. */
-export async function buildApp({ config, jwtSecret, stores, actions, log }: Needs) {
+export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   const { accounts, serviceClients, registry, redis } = stores
-  const { issuer, audience } = config
   const region = config.defaultRegion
 
   const app = createServer(config, log)
   await app.register(closeGracefully, { shutdownSeconds: config.shutdownSeconds })
   if (redis) await app.register(fastifyRedis, { client: redis })
-  await app.register(fastifyJwt, jwtOptions({ jwtSecret, issuer, audience }))
   if (config.docs) await registerOpenapi(app)
 
-  const tokens = createTokens({ jwt: app.jwt, issuer, audience })
+  const tokens = createTokens({ keys, issuer: config.issuer, audience: config.audience })
   const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes })
   app.addHook('onReady', passwords.warmUp)
   app.addHook('onClose', passwords.close)
@@ -74,6 +73,7 @@ export async function buildApp({ config, jwtSecret, stores, actions, log }: Need
     await scope.register(noStore)
     await scope.register(login, { sessions, throttle, actions, region })
     await scope.register(verify, { sessions })
+    await scope.register(jwks, { keys })
     await scope.register(livez)
     await scope.register(readyz, { stores: { postgres: accounts.ping, redis: registry.ping } })
   })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addClientCommands } from './commands/clients.js'
+import { addKeyCommands } from './commands/keys.js'
 import { openapiDocument } from './commands/openapi-document.js'
 import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config.js'
@@ -41,6 +42,7 @@ program
 
 addUserCommands(program)
 addClientCommands(program)
+addKeyCommands(program)
 
 try {
   await program.parseAsync()

@@ -45,6 +45,13 @@ const Environment = Type.Object({
         'at least 32 random bytes that nobody else knows, such as the output of: openssl rand -base64 48',
     }),
   ),
+  JWT_PREVIOUS_SECRETS: Type.Optional(
+    Type.String({
+      format: 'signing-secrets',
+      expected: 'comma-separated secrets, each as strong as JWT_SECRET has to be',
+    }),
+  ),
+  JWT_KEYS_FILE: Type.Optional(Type.String({ expected: 'a file that auth-service keys generate has made' })),
   JWT_ISSUER: Type.String({ default: 'auth-service', expected: 'the value of the iss claim' }),
   JWT_AUDIENCE: Type.Optional(Type.String({ expected: 'the value of the aud claim' })),
   TOKEN_TTL_SECONDS: Type.Integer({
@@ -110,7 +117,7 @@ const Environment = Type.Object({
 export const SETTINGS = Object.keys(Environment.properties)
 
 /** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
-export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET'] as const
+export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'JWT_PREVIOUS_SECRETS'] as const
 
 /** Where PostgreSQL is, and whether a pooler in between gives each transaction another connection. */
 export interface DatabaseSettings {
@@ -137,6 +144,10 @@ export interface Config {
   readonly stores: Readonly<StoreConfig>
   /** Absent in embedded mode when none is set: then one is generated and kept in the data directory. */
   readonly jwtSecret: string | undefined
+  /** Secrets that sign nothing any more, and whose tokens still count. */
+  readonly previousSecrets: readonly string[]
+  /** The JWK set whose first key signs, where there is one, and not the secret. */
+  readonly keysFile: string | undefined
   readonly issuer: string
   readonly audience: string | undefined
   readonly tokenTtlSeconds: number
@@ -172,9 +183,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     const because = production ? 'NODE_ENV is production' : 'set both stores, or neither for embedded mode'
     if (!given.DATABASE_URL) problems.push(`DATABASE_URL: is missing (${because})`)
     if (!given.REDIS_URL) problems.push(`REDIS_URL: is missing (${because})`)
-    if (signs && !given.JWT_SECRET) {
+    if (signs && !given.JWT_SECRET && !given.JWT_KEYS_FILE) {
       problems.push(
-        'JWT_SECRET: is missing (only embedded mode makes its own; this makes one: openssl rand -base64 48)',
+        'JWT_SECRET: is missing, and so is JWT_KEYS_FILE: one of them is needed (only embedded mode makes its own ' +
+          'key; these make one: openssl rand -base64 48, auth-service keys generate)',
       )
     }
   }
@@ -205,6 +217,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
         : { kind: 'embedded' as const, dataDir: resolve(env.DATA_DIR) },
     ),
     jwtSecret: env.JWT_SECRET,
+    previousSecrets: Object.freeze(listed(env.JWT_PREVIOUS_SECRETS ?? '')),
+    keysFile: env.JWT_KEYS_FILE === undefined ? undefined : resolve(env.JWT_KEYS_FILE),
     issuer: env.JWT_ISSUER,
     audience: env.JWT_AUDIENCE,
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
@@ -223,8 +237,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
 }
 
 function redisSettings(env: Static<typeof Environment>): RedisSettings {
-  const urls = (env.REDIS_URL ?? '').split(',').map((url) => url.trim())
+  const urls = listed(env.REDIS_URL ?? '')
   return { mode: env.REDIS_MODE, urls, sentinelName: env.REDIS_SENTINEL_NAME }
+}
+
+function listed(text: string): string[] {
+  return text === '' ? [] : text.split(',').map((part) => part.trim())
 }
 
 function withoutEmpty(environment: NodeJS.ProcessEnv): Record<string, string> {
@@ -279,6 +297,7 @@ const FORMATS: Record<string, (value: string) => boolean> = {
   'postgres-url': (value) => hasProtocol(value, ['postgres:', 'postgresql:']),
   'redis-urls': (value) => value.split(',').every((url) => hasProtocol(url.trim(), ['redis:', 'rediss:'])),
   'signing-secret': isStrongSecret,
+  'signing-secrets': (value) => value.split(',').every((secret) => isStrongSecret(secret.trim())),
   region: isSupportedCountry,
   addresses: (value) => value.split(',').every((part) => isAddressRange(part.trim())),
 }

@@ -1,13 +1,14 @@
 import cluster from 'node:cluster'
 import closeWithGrace from 'close-with-grace'
-import type { Logger } from 'pino'
 import { type App, buildApp } from './app.js'
 import { type Config, loadConfig } from './config.js'
 import { createDemoAccount, DEMO_MOBILE } from './demo.js'
 import { OperatorError } from './errors.js'
+import { openKeys } from './keys.js'
 import { createLog, openLogStream } from './log.js'
-import { type ActionLog, createActionLog } from './services/action-log.js'
-import { openStores, type Stores } from './stores/stores.js'
+import { createActionLog } from './services/action-log.js'
+import { readKeySet } from './services/key-set.js'
+import { openStores } from './stores/stores.js'
 import { obeySupervisor, supervise } from './supervisor.js'
 
 /**
@@ -31,8 +32,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     {
       delay: shutdownSeconds * 1000,
       logger: false,
-      // Of several processes each listens to its supervisor.
-      skip: cluster.isWorker ? ['SIGINT', 'SIGTERM'] : [],
+      skip: signalsThatDoNotClose(config),
     },
     async ({ err, signal }) => {
       if (err) log.fatal({ err }, 'unexpected error: closing')
@@ -40,14 +40,21 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
       await closeAll()
     },
   )
-  if (cluster.isWorker) obeySupervisor(close)
+  let readKeysAgain = () => {}
+  if (cluster.isWorker) obeySupervisor({ stop: close, hangUp: () => readKeysAgain() })
+  if (!closesWithTerminal(config)) process.on('SIGHUP', () => readKeysAgain())
 
   try {
+    // Before the stores are waited for: what is wrong with it is said at once.
+    const keySet = config.keysFile === undefined ? undefined : readKeySet(config.keysFile)
     const actions = createActionLog(openLogStream(config.actionLog))
     opened.push(actions.close)
     const stores = await openStores(config.stores, log)
     opened.push(stores.close)
-    const app = await build(config, stores, actions, log)
+    const { keys, readAgain, close: closeKeys } = openKeys(config, keySet, stores.generatedSecret, log)
+    opened.push(async () => closeKeys())
+    readKeysAgain = readAgain
+    const app = await buildApp({ config, keys, stores, actions, log })
     opened.push(() => app.close())
     await listen(app, config)
     if (config.stores.kind === 'embedded')
@@ -58,10 +65,15 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
-async function build(config: Config, stores: Stores, actions: ActionLog, log: Logger): Promise<App> {
-  const jwtSecret = config.jwtSecret ?? stores.generatedSecret
-  if (!jwtSecret) throw new OperatorError('cannot start: JWT_SECRET: is missing')
-  return buildApp({ config, jwtSecret, stores, actions, log })
+function signalsThatDoNotClose(config: Config): ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] {
+  // Of several processes each listens to its supervisor.
+  if (cluster.isWorker) return ['SIGINT', 'SIGTERM', 'SIGHUP']
+  return closesWithTerminal(config) ? [] : ['SIGHUP']
+}
+
+/** SIGHUP tells a service to read its keys again. What somebody tries out in a terminal closes with the terminal. */
+function closesWithTerminal({ stores, keysFile }: Config): boolean {
+  return stores.kind === 'embedded' && keysFile === undefined
 }
 
 /**

@@ -2,6 +2,9 @@
 const WELL_KNOWN =
   /secret|passw|change[-_ ]?me|example|qwerty|default|placeholder|your[-_ ]|12345|abcde|insecure|letmein|sample|testing|development|production|token|super|signing|AyM1SysPpbyDfgZld3um/i
 
+/** A key pair's parts in PEM, as a JWK, or as base64 of DER. The public one looks random and is known to everybody. */
+const PART_OF_A_PAIR = /-----BEGIN |"kty"|MCowBQYDK2Vw|MFkwEwYHKoZIzj0C|ANBgkqhkiG9w0B/
+
 /**
  * Whether an HS256 key looks like at least 32 random bytes (RFC 7518 §3.2): 64 hexadecimal digits, or 32 and more
  * characters that are mixed as base64 mixes them. Words run in one case and keyboards in one row, so few pairs of
@@ -9,6 +12,7 @@ const WELL_KNOWN =
  */
 export function isStrongSecret(secret: string): boolean {
   if (Buffer.byteLength(secret) < 32 || WELL_KNOWN.test(secret) || new Set(secret).size < 12) return false
+  if (PART_OF_A_PAIR.test(secret)) return false
   if (/^(.{1,32})\1+.{0,31}$/s.test(secret)) return false
   if (/^[\da-f]+$/i.test(secret)) return secret.length >= 64 && !hasRuns(secret)
   const upper = secret.match(/[A-Z]/g)?.length ?? 0

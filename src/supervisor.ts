@@ -16,6 +16,9 @@ const REPLACE_AFTER_MS = 500
 /** What a process says to the supervisor. */
 const ALIVE = 'alive'
 
+/** What the supervisor says to a process. Not as a signal, which would end a process that does not listen yet. */
+const HANG_UP = 'hang up'
+
 interface Needs {
   processes: number
   shutdownSeconds: number
@@ -24,13 +27,18 @@ interface Needs {
 
 /**
  * Runs this program in several processes that share its port: replaces one that ends or is stuck, and closes them all
- * when it is told to stop. The first one starts alone, so that what keeps the service from starting is said once.
+ * when it is told to stop; SIGHUP is passed on. The first one starts alone, so that what keeps the service from starting
+ * is said once.
  */
 export async function supervise({ processes, shutdownSeconds, log }: Needs): Promise<void> {
   const heard = new Map<Worker, number>()
   let closing = false
 
-  closeWithGrace({ delay: (shutdownSeconds + 1) * 1000, logger: false }, async ({ err, signal }) => {
+  process.on('SIGHUP', () => {
+    for (const worker of heard.keys()) if (worker.isConnected()) worker.send(HANG_UP)
+  })
+  const delay = (shutdownSeconds + 1) * 1000
+  closeWithGrace({ delay, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'unexpected error: closing')
     else log.info(`${signal}: closing ${heard.size} processes`)
     closing = true
@@ -82,13 +90,16 @@ async function close(worker: Worker): Promise<void> {
   if (code) throw new Error(`a process ended with ${code}`)
 }
 
-/** In one of several processes: stops when the supervisor says so, and lets it know that this process is alive. */
-export function obeySupervisor(stop: () => void): void {
+/** In one of several processes: does what the supervisor says, and lets it know that this process is alive. */
+export function obeySupervisor({ stop, hangUp }: { stop: () => void; hangUp: () => void }): void {
   let stopping = false
   process.on('SIGTERM', () => {
     // A group that is signalled as a whole is told twice: by the sender and by the supervisor.
     if (!stopping) stop()
     stopping = true
+  })
+  process.on('message', (message) => {
+    if (message === HANG_UP) hangUp()
   })
   // Ctrl-C reaches the supervisor, too, which then says what to do.
   process.on('SIGINT', () => undefined)

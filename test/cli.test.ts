@@ -20,6 +20,11 @@ const COMMANDS = [
   ['client', 'add'],
   ['client', 'list'],
   ['client', 'remove'],
+  ['keys'],
+  ['keys', 'generate'],
+  ['keys', 'list'],
+  ['keys', 'promote'],
+  ['keys', 'remove'],
 ]
 
 t.test('--help', async (t) => {
@@ -41,7 +46,7 @@ t.test('--help', async (t) => {
         .map(([, name]) => name)
         .filter((name) => name !== 'help')
 
-    for (const parent of [[], ['user'], ['session'], ['client']]) {
+    for (const parent of [[], ['user'], ['session'], ['client'], ['keys']]) {
       const children = COMMANDS.filter(
         (command) => command.length === parent.length + 1 && command[0] === (parent[0] ?? command[0]),
       )
@@ -71,6 +76,10 @@ t.test('1 and one readable line on standard error', async (t) => {
     'a user id that is no number': ['user', 'show', '--user', '1; drop table user_login'],
     'a user id beyond all numbers': ['user', 'show', '--user', '9'.repeat(30)],
     'session end without --user': ['session', 'end'],
+    'an algorithm that keys generate does not know': ['keys', 'generate', '--algorithm', 'HS256'],
+    'keys generate into two files': ['keys', 'generate', '--output', 'a', '--add', 'b'],
+    'keys list without --file': ['keys', 'list'],
+    'keys promote without --kid': ['keys', 'promote', '--file', 'a'],
   }
   const exits = await Promise.all(Object.values(mistakes).map((args) => runCli(args)))
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { FILE_SETTINGS, loadConfig } from '../src/config.js'
@@ -8,7 +8,11 @@ import { temporaryDirectory } from './support/service-process.js'
 
 const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'redis://redis.test:6379' }
 
-const SERVERS = { ...STORES, JWT_SECRET: SECRET }
+const SERVERS = {
+  ...STORES,
+  JWT_SECRET: SECRET,
+  JWT_PREVIOUS_SECRETS: `${random(1).toString('base64')},${random(2).toString('hex')}`,
+}
 
 const SAMPLES = 2000
 
@@ -63,6 +67,7 @@ const WEAK: Record<string, string[]> = {
     'gatekeeper-of-the-authentication-service',
     'MyVeryLongAndSuperSafeKeyForSigningTokens1!',
   ],
+  'what everybody may know of a key pair': publicParts(),
   'keys that are printed in an RFC': [
     'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
   ],
@@ -148,6 +153,21 @@ t.test('<NAME>_FILE', async (t) => {
     t.notMatch(message, 'hunter2')
   })
 })
+
+/** Public keys as an operator might mistake them for a secret: whoever knows one could sign with it. */
+function publicParts(): string[] {
+  const pairs = [
+    generateKeyPairSync('ed25519'),
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  ]
+  return pairs.flatMap(({ publicKey }) => [
+    publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
+    publicKey.export({ type: 'spki', format: 'der' }).toString('base64url'),
+    JSON.stringify(publicKey.export({ format: 'jwk' })),
+  ])
+}
 
 /**
  * 48 bytes that look random and are the same in every run: a well-known word turns up in about one of a million

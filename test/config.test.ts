@@ -6,6 +6,7 @@ import { SECRET } from './helper.js'
 
 const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'redis://redis.test:6379' }
 const SERVERS = { ...STORES, JWT_SECRET: SECRET }
+const EARLIER = [SECRET.replace('kXp', 'pXk'), SECRET.replace('kXp', 'Xkp')]
 
 t.test('defaults', async (t) => {
   t.test('an empty environment gives the embedded service with the documented values', async (t) => {
@@ -17,6 +18,8 @@ t.test('defaults', async (t) => {
       port: 3000,
       stores: { kind: 'embedded', dataDir: resolve('.data') },
       jwtSecret: undefined,
+      previousSecrets: [],
+      keysFile: undefined,
       issuer: 'auth-service',
       audience: undefined,
       tokenTtlSeconds: 86_400,
@@ -52,6 +55,8 @@ t.test('every setting', async (t) => {
     const config = loadConfig({
       ...SERVERS,
       NODE_ENV: 'production',
+      JWT_PREVIOUS_SECRETS: `${EARLIER[0]}, ${EARLIER[1]}`,
+      JWT_KEYS_FILE: 'keys/../keys.json',
       HOST: '0.0.0.0',
       PORT: '0',
       JWT_ISSUER: 'issuer.test',
@@ -81,6 +86,8 @@ t.test('every setting', async (t) => {
         redis: { mode: 'single', urls: [STORES.REDIS_URL], sentinelName: undefined },
       },
       jwtSecret: SECRET,
+      previousSecrets: EARLIER,
+      keysFile: resolve('keys.json'),
       issuer: 'issuer.test',
       audience: 'audience.test',
       tokenTtlSeconds: 60,
@@ -107,6 +114,7 @@ t.test('every setting', async (t) => {
 
     t.throws(() => Object.assign(config, { jwtSecret: 'another' }), TypeError)
     t.throws(() => Object.assign(config.stores, { kind: 'embedded' }), TypeError)
+    t.throws(() => Object.assign(config.previousSecrets, [SECRET]), TypeError)
     t.equal(config.jwtSecret, SECRET)
   })
 })
@@ -117,6 +125,14 @@ t.test('refused', async (t) => {
     DATABASE_URL: ['db.test', 'mysql://u:p@db.test/auth', 'postgres:///', 'http://db.test', 'postgres:auth'],
     REDIS_URL: ['redis.test:6379', 'http://redis.test', 'redis:///', '/run/redis.sock'],
     JWT_SECRET: ['short', 'a'.repeat(64)],
+    JWT_PREVIOUS_SECRETS: [
+      'short',
+      'a'.repeat(64),
+      `${SECRET},short`,
+      `${SECRET},`,
+      `,${SECRET}`,
+      `${SECRET},,`,
+    ],
     TOKEN_TTL_SECONDS: ['0', '-60', '31536001', '1.5', '1 day', ' ', 'Infinity', '-Infinity'],
     BCRYPT_COST: ['9', '16', '12.5', 'high', ' ', 'Infinity'],
     SESSION_RECOVERY: ['on', 'redis', 'OFF', 'true'],
@@ -166,6 +182,19 @@ t.test('refused', async (t) => {
       undefined,
       'a command that signs nothing needs none',
     )
+  })
+
+  t.test('neither JWT_SECRET nor JWT_KEYS_FILE, naming both; either of them is enough', async (t) => {
+    const message = refusal(t, { NODE_ENV: 'production', ...STORES, JWT_PREVIOUS_SECRETS: SECRET })
+
+    t.match(message, /JWT_SECRET: is missing, and so is JWT_KEYS_FILE: one of them is needed/)
+    const { jwtSecret, keysFile } = loadConfig({
+      NODE_ENV: 'production',
+      ...STORES,
+      JWT_KEYS_FILE: '/keys.json',
+    })
+    t.same({ jwtSecret, keysFile }, { jwtSecret: undefined, keysFile: '/keys.json' })
+    t.equal(loadConfig({ ...SERVERS, JWT_KEYS_FILE: '/keys.json' }).jwtSecret, SECRET, 'and both are allowed')
   })
 
   t.test('NODE_ENV=production with anything missing, naming all of it', async (t) => {

@@ -6,7 +6,9 @@ import postgres from 'postgres'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.js'
 import { loadConfig } from '../src/config.js'
+import { openKeys } from '../src/keys.js'
 import { createActionLog } from '../src/services/action-log.js'
+import { readKeySet } from '../src/services/key-set.js'
 import { openStores } from '../src/stores/stores.js'
 import { type Server, startRedis } from './support/servers.js'
 
@@ -74,9 +76,11 @@ export async function build(
     write: (line: string) => void actions.push(JSON.parse(line)),
     close: async () => undefined,
   }
+  const keySet = config.keysFile === undefined ? undefined : readKeySet(config.keysFile)
+  const { keys, close: closeKeys } = openKeys(config, keySet, stores.generatedSecret, log)
   const app = await buildApp({
     config,
-    jwtSecret: config.jwtSecret ?? stores.generatedSecret ?? '',
+    keys,
     stores,
     actions: createActionLog(stream),
     log,
@@ -87,6 +91,7 @@ export async function build(
   t.teardown(async () => {
     redisClient.disconnect()
     await app.close()
+    closeKeys()
     await stores.close()
   })
 

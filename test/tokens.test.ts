@@ -1,10 +1,10 @@
-import fastifyJwt from '@fastify/jwt'
-import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { Refusal } from '../src/errors.js'
+import { createKeyRing } from '../src/services/key-ring.js'
 import { createPasswords } from '../src/services/passwords.js'
 import { createSessions } from '../src/services/sessions.js'
-import { createTokens, hasExpired, jwtOptions } from '../src/services/tokens.js'
+import { secretKey } from '../src/services/signing-key.js'
+import { createTokens, hasExpired } from '../src/services/tokens.js'
 import { build, claimsOf, PASSWORD, SECRET, type Service } from './helper.js'
 import { corpusJson, needsCorpora } from './support/corpora.js'
 import { hasGenuineSignature, type Verdict, verdictOf } from './support/reference-verifier.js'
@@ -29,10 +29,9 @@ interface Settings {
 }
 
 /** The tokens of the service, and the second opinion on them. */
-async function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRET }: Settings = {}) {
-  const app = Fastify()
-  await app.register(fastifyJwt, { ...jwtOptions({ jwtSecret: SECRET, issuer, audience }), secret })
-  const tokens = createTokens({ jwt: app.jwt, issuer, audience })
+function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRET }: Settings = {}) {
+  const keys = createKeyRing({ keys: [secretKey(secret)], issuer, audience })
+  const tokens = createTokens({ keys, issuer, audience })
   const good = tokens.sign(SESSION)
   const terms = { secret: SECRET, kid: headerOf(good).kid, issuer, audience, now: NOW }
 
@@ -49,7 +48,7 @@ async function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRE
 
 t.test('reading a token', async (t) => {
   for (const audience of [undefined, 'platform']) {
-    const { good, judged, expected } = await bothVerifiers({ audience })
+    const { good, judged, expected } = bothVerifiers({ audience })
     const corpus = [...tokenCorpus({ good, secret: SECRET, now: NOW }), ...bitFlips(good)]
 
     t.test(`agrees with a second verifier on every mutation, audience ${audience}`, async (t) => {
@@ -71,7 +70,7 @@ t.test('reading a token', async (t) => {
   }
 
   t.test('takes the four spellings of a signature’s last character, and no fifth', async (t) => {
-    const { good, judged } = await bothVerifiers()
+    const { good, judged } = bothVerifiers()
 
     const accepted = [...BASE64URL].filter((last) => judged(good.slice(0, -1) + last) === 'genuine')
 
@@ -79,7 +78,7 @@ t.test('reading a token', async (t) => {
   })
 
   t.test('calls a token expired from the second of exp on', async (t) => {
-    const { good, tokens } = await bothVerifiers()
+    const { good, tokens } = bothVerifiers()
     const claims = tokens.read(good)
 
     t.notOk(hasExpired(claims, claims.exp * 1000 - 1))
@@ -89,7 +88,7 @@ t.test('reading a token', async (t) => {
   t.test(
     'refuses a token of another issuer, of another audience, or of the other setting of it',
     async (t) => {
-      const own = await bothVerifiers({ audience: 'platform' })
+      const own = bothVerifiers({ audience: 'platform' })
       const others = [
         {},
         { audience: 'plat' },
@@ -98,7 +97,7 @@ t.test('reading a token', async (t) => {
       ]
 
       for (const settings of others) {
-        const other = await bothVerifiers(settings)
+        const other = bothVerifiers(settings)
         t.equal(own.judged(other.good), 'token_invalid')
         t.equal(other.judged(own.good), 'token_invalid')
       }
@@ -106,7 +105,7 @@ t.test('reading a token', async (t) => {
   )
 
   t.test('refuses every vector of Wycheproof, as none was written here', needsCorpora(), async (t) => {
-    const { judged } = await bothVerifiers()
+    const { judged } = bothVerifiers()
     const vectors = corpusJson<{ token: string; from: string }[]>('wycheproof/tokens.flat.json')
 
     const taken = vectors.filter(({ token }) => judged(token) !== 'token_invalid')
@@ -119,7 +118,7 @@ t.test('reading a token', async (t) => {
     const groups = hmacGroups()
 
     for (const { key, tests } of groups) {
-      const { judged } = await bothVerifiers({ secret: key })
+      const { judged } = bothVerifiers({ secret: key })
       t.strictSame(
         tests.filter(({ jws }) => judged(jws) !== 'token_invalid'),
         [],
@@ -179,10 +178,14 @@ t.test('a thousand logins', async (t) => {
 const CHEAP_HASH = '$2b$04$0RpIOqErL1Vfm7oHdLPg3e6E7JV16QY32b6.KEewN8W.fIsJMoJT6'
 
 /** The app's service with cheap hashing: what is looked at is the ids, not the passwords. */
-function cheapSessions(t: Test, { stores, app }: Service) {
+function cheapSessions(t: Test, { stores }: Service) {
   const passwords = createPasswords({ cost: 4 })
   t.teardown(passwords.close)
-  const tokens = createTokens({ jwt: app.jwt, issuer: 'auth-service', audience: undefined })
+  const settings = { issuer: 'auth-service', audience: undefined }
+  const tokens = createTokens({
+    keys: createKeyRing({ keys: [secretKey(SECRET)], ...settings }),
+    ...settings,
+  })
   const { accounts, registry } = stores
   return createSessions({ accounts, registry, tokens, passwords, ttlSeconds: 86_400, recovery: 'off' })
 }

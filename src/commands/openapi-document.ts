@@ -1,15 +1,20 @@
 import { pino } from 'pino'
 import { buildApp } from '../app.js'
 import { loadConfig } from '../config.js'
+import { createKeyRing } from '../services/key-ring.js'
+import { secretKey } from '../services/signing-key.js'
 import { createMemorySessionRegistry } from '../stores/memory-session-registry.js'
 import { postgresStores } from '../stores/stores.js'
 
 /** The OpenAPI document as text. It is made from the routes themselves; the stores behind them are never asked. */
 export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<string> {
   const log = pino({ level: 'silent' })
+  const config = loadConfig({})
+  const { issuer, audience } = config
+  const key = secretKey('never signs a token: this process only prints')
   const app = await buildApp({
-    config: loadConfig({}),
-    jwtSecret: 'never signs a token: this process only prints',
+    config,
+    keys: createKeyRing({ keys: [key], issuer, audience }),
     stores: {
       ...postgresStores({ url: 'postgres://127.0.0.1:1/none' }, log),
       registry: createMemorySessionRegistry(),

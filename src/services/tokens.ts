@@ -1,9 +1,8 @@
-import { createHmac } from 'node:crypto'
-import type { FastifyJWTOptions, JWT } from '@fastify/jwt'
 import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../errors.js'
+import type { KeyRing, Seal } from './key-ring.js'
 
 /** The claims of a token. `iat` and `exp` in seconds; `login_time` is the session's stamp in milliseconds. */
 export const Claims = Type.Object(
@@ -28,58 +27,31 @@ export type Claims = Static<typeof Claims>
 
 const areClaims = TypeCompiler.Compile(Claims)
 
-/** Its own type, so that no other token signed with the same key passes for a session (RFC 8725 §3.11). */
-const TOKEN_TYPE = 'session+jwt'
-
-/** Three times the longest token that this service writes; whatever is longer is refused unread. */
+/** Well beyond the longest token that this service writes, with RS256; whatever is longer is refused unread. */
 const MAX_TOKEN_LENGTH = 2048
 
 /** Tokens whose signature is not computed again when they are shown again: about a kilobyte each. */
 const REMEMBERED_TOKENS = 10_000
 
-/** The options of @fastify/jwt for a service that signs and checks with one HS256 key. */
-export function jwtOptions({ jwtSecret, issuer, audience }: JwtSettings): FastifyJWTOptions {
-  return {
-    secret: jwtSecret,
-    sign: { algorithm: 'HS256', kid: keyId(jwtSecret), header: { alg: 'HS256', typ: TOKEN_TYPE } },
-    verify: {
-      algorithms: ['HS256'],
-      allowedIss: issuer,
-      ...(audience === undefined ? {} : { allowedAud: audience }),
-      requiredClaims: ['iss', 'sub', 'jti', 'iat', 'exp', 'data'],
-      // Expiry is judged apart: an expired token is refused by its own name, and may still log out.
-      ignoreExpiration: true,
-      cache: false,
-    },
-  }
+/** What a token that was verified says, and by which key: both are needed to believe it again. */
+interface Known {
+  claims: Claims
+  seal: Seal
 }
 
-interface JwtSettings {
-  jwtSecret: string
+interface Needs {
+  keys: Pick<KeyRing, 'signing' | 'find' | 'holds'>
   issuer: string
   audience: string | undefined
-}
-
-/** Names a key without giving it away (RFC 7515 §4.1.4). */
-function keyId(secret: string): string {
-  return createHmac('sha256', secret).update('kid').digest('base64url').slice(0, 11)
-}
-
-interface Needs extends Omit<JwtSettings, 'jwtSecret'> {
-  jwt: Pick<JWT, 'sign' | 'verify'>
 }
 
 export type Tokens = ReturnType<typeof createTokens>
 
 /** Writes and reads tokens. Knows nothing of sessions: a genuine token can belong to a session long ended. */
-export function createTokens({ jwt, issuer, audience }: Needs) {
-  // The only header that this service writes is also the only one that it reads: comparing it as text leaves
-  // no room for another algorithm, for crit, jwk, jku or x5u, or for a second spelling (RFC 8725 §3.1).
-  const header = `${jwt.sign({}).split('.', 1)[0]}.`
-
+export function createTokens({ keys, issuer, audience }: Needs) {
   // By its whole text, so that nothing that is not the very same token ever meets it. What it holds is what the text
-  // says, never whether the session lives or the token has expired.
-  const remembered = new LRUCache<string, Claims>({ max: REMEMBERED_TOKENS })
+  // says, never whether the session lives, the token has expired or its key still counts.
+  const remembered = new LRUCache<string, Known>({ max: REMEMBERED_TOKENS })
 
   return { sign, read }
 
@@ -91,7 +63,7 @@ export function createTokens({ jwt, issuer, audience }: Needs) {
     issuedAt: number
     ttl: number
   }): string {
-    return jwt.sign({
+    return keys.signing().sign({
       iss: issuer,
       sub: String(session.userId),
       jti: session.sessionId,
@@ -108,22 +80,24 @@ export function createTokens({ jwt, issuer, audience }: Needs) {
    * @throws Refusal `token_invalid` for anything else, whatever the library makes of it.
    */
   function read(token: string): Claims {
-    if (token.length > MAX_TOKEN_LENGTH || !token.startsWith(header)) throw new Refusal('token_invalid')
+    if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('token_invalid')
     const known = remembered.get(token)
-    if (known) return known
-    const claims = verified(token)
+    if (known && keys.holds(known.seal)) return known.claims
+    const seal = keys.find(token.slice(0, token.indexOf('.')))
+    if (!seal) throw new Refusal('token_invalid')
+    const claims = verified(token, seal)
     if (!areClaims.Check(claims) || !areConsistent(claims) || !isCanonical(token, claims)) {
       throw new Refusal('token_invalid')
     }
-    remembered.set(token, claims)
+    remembered.set(token, { claims, seal })
     return claims
   }
 
-  function verified(token: string): unknown {
+  function verified(token: string, seal: Seal): unknown {
     try {
-      return jwt.verify(token)
+      return seal.verify(token)
     } catch {
-      // The library has many more errors than its plugin maps to 401: here they are all the same.
+      // The library has many kinds of errors: here they are all the same.
       throw new Refusal('token_invalid')
     }
   }

@@ -14,6 +14,7 @@ export interface Mutant {
 
 export const SESSIONS = 'services/sessions.js'
 export const TOKENS = 'services/tokens.js'
+export const KEY_RING = 'services/key-ring.js'
 export const BATCH = 'services/batch.js'
 export const ACCOUNTS = 'stores/accounts.js'
 export const PASSWORDS = 'services/passwords.js'

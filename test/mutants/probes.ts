@@ -1,6 +1,7 @@
 import type { Probe } from './probe.js'
 import { endingProbes } from './probes/endings.js'
 import { gatewayProbes } from './probes/gateways.js'
+import { keyProbes } from './probes/keys.js'
 import { outageProbes } from './probes/outages.js'
 import { tokenProbes } from './probes/tokens.js'
 import { witnessProbes } from './probes/witnesses.js'
@@ -8,6 +9,7 @@ import { witnessProbes } from './probes/witnesses.js'
 /** Everything that is tried on purpose, by its name. */
 export const PROBES: Probe[] = [
   ...tokenProbes,
+  ...keyProbes,
   ...witnessProbes,
   ...endingProbes,
   ...outageProbes,

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
 
 export type Verdict = 'genuine' | 'token_expired' | 'token_invalid'
 
+/** The public half of a key pair, and what it is good for. */
+export interface Pair {
+  alg: 'EdDSA' | 'ES256' | 'RS256'
+  publicKey: KeyObject
+}
+
 interface Terms {
-  secret: string
+  /** What the token should be signed with: the secret of HS256, or a key pair. */
+  secret: string | Pair
   /** The key id that a token of this service carries. */
   kid: string
   issuer: string
@@ -22,9 +29,14 @@ export function verdictOf(
   { secret, kid, issuer, audience, now = Date.now() }: Terms,
 ): Verdict {
   try {
-    assert(hasGenuineSignature(token, Buffer.from(secret)))
+    const alg = typeof secret === 'string' ? 'HS256' : secret.alg
+    assert(
+      typeof secret === 'string'
+        ? hasGenuineSignature(token, Buffer.from(secret))
+        : hasGenuinePairSignature(token, secret),
+    )
     const [header = '', payload = ''] = token.split('.')
-    assert.equal(JSON.stringify(parsed(header)), JSON.stringify({ alg: 'HS256', typ: 'session+jwt', kid }))
+    assert.equal(JSON.stringify(parsed(header)), JSON.stringify({ alg, typ: 'session+jwt', kid }))
     const claims = parsed(payload)
     const { jti, iat, exp, data } = claims
     const { id, login_time } = data
@@ -40,12 +52,34 @@ export function verdictOf(
 
 /** Whether this is three segments of which the third is the HMAC of the others (RFC 7515 §5.2, RFC 7518 §3.2). */
 export function hasGenuineSignature(token: string, key: Buffer): boolean {
+  return hasSignature(token, 32, (input, signature) =>
+    timingSafeEqual(createHmac('sha256', key).update(input).digest(), signature),
+  )
+}
+
+/** The same for key pairs (RFC 8037 §3.1, RFC 7518 §3.3 and §3.4). */
+export function hasGenuinePairSignature(token: string, { alg, publicKey }: Pair): boolean {
+  const { modulusLength = 512 } = publicKey.asymmetricKeyDetails ?? {}
+  return hasSignature(token, modulusLength / 8, (input, signature) =>
+    verify(
+      alg === 'EdDSA' ? null : 'sha256',
+      input,
+      { key: publicKey, dsaEncoding: 'ieee-p1363' },
+      signature,
+    ),
+  )
+}
+
+function hasSignature(
+  token: string,
+  bytes: number,
+  isGenuine: (input: Buffer, signature: Buffer) => boolean,
+): boolean {
   const [header = '', payload = '', signature = '', ...more] = token.split('.')
-  // The last of 43 characters carries two bits that no byte uses: a token has four spellings, and they are equal.
-  if (more.length > 0 || !/^[\w-]{43}$/.test(signature)) return false
-  if (![header, payload].every(isBase64url)) return false
-  const mac = createHmac('sha256', key).update(`${header}.${payload}`).digest()
-  return timingSafeEqual(mac, Buffer.from(signature, 'base64url'))
+  // The last character carries bits that no byte uses: a token has four spellings and more, and they are equal.
+  if (more.length > 0 || !/^[\w-]*$/.test(signature)) return false
+  if (signature.length !== Math.ceil((bytes * 4) / 3) || ![header, payload].every(isBase64url)) return false
+  return isGenuine(Buffer.from(`${header}.${payload}`), Buffer.from(signature, 'base64url'))
 }
 
 /** The one value of a segment: what has a second spelling, a repeated member or broken UTF-8 has none. */

@@ -29,7 +29,7 @@ async function loseThem(recovery: 'database' | 'off', { seed, cli }: ScenarioOpt
       ])
       await world.redisClient.mset(...entries.flat())
     }
-    const sign = await createSigner(stamp)
+    const sign = createSigner(stamp)
     const tokenOf = (id: number) => sign(id, sessionOf(id))
     const [instance] = world.instances
     const url = instance?.url ?? ''

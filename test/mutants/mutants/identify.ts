@@ -1,8 +1,10 @@
-import { ACCOUNTS, BATCH, type Mutant, SESSIONS, TOKENS } from '../mutant.js'
+import { ACCOUNTS, BATCH, KEY_RING, type Mutant, SESSIONS, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
 const compared = 'if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {'
 const agreed = 'if (entry?.stamp === session.loginTime && entry.sessionId === session.sessionId)'
+
+const found = "keys.find(token.slice(0, token.indexOf('.')))"
 
 /** What makes a token acceptable, less one thing at a time. */
 export const identifyMutants: Mutant[] = [
@@ -83,8 +85,8 @@ export const identifyMutants: Mutant[] = [
       { file: TOKENS, find: 'remembered.get(token)', replace: "remembered.get(token.split('.')[2])" },
       {
         file: TOKENS,
-        find: 'remembered.set(token, claims)',
-        replace: "remembered.set(token.split('.')[2], claims)",
+        find: 'remembered.set(token, {',
+        replace: "remembered.set(token.split('.')[2], {",
       },
     ],
   },
@@ -134,25 +136,35 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'the signature is not checked',
     caughtBy: ['forged tokens'],
-    edits: [{ file: TOKENS, find: 'return jwt.verify(token);', replace: `return ${decoded('token')};` }],
+    edits: [{ file: TOKENS, find: 'return seal.verify(token);', replace: `return ${decoded('token')};` }],
   },
   {
     name: 'alg none is believed',
     caughtBy: ['forged tokens'],
     edits: [
-      { file: TOKENS, find: ' || !token.startsWith(header)', replace: '' },
+      { file: TOKENS, find: found, replace: `${found} ?? keys.signing()` },
       {
         file: TOKENS,
-        find: 'return jwt.verify(token);',
+        find: 'return seal.verify(token);',
         replace: `const alg = JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).alg;
-            return alg === 'none' ? ${decoded('token')} : jwt.verify(token);`,
+            return alg === 'none' ? ${decoded('token')} : seal.verify(token);`,
       },
     ],
   },
   {
     name: 'the header is not compared',
     caughtBy: ['forged tokens'],
-    edits: [{ file: TOKENS, find: ' || !token.startsWith(header)', replace: '' }],
+    edits: [{ file: TOKENS, find: found, replace: `${found} ?? keys.signing()` }],
+  },
+  {
+    name: 'what is remembered of a token outlives its key',
+    caughtBy: ['keys that come and go'],
+    edits: [{ file: TOKENS, find: ' && keys.holds(known.seal)', replace: '' }],
+  },
+  {
+    name: 'the key file is read once',
+    caughtBy: ['keys that come and go'],
+    edits: [{ file: 'services/key-file.js', find: 'keys.replace(ring);', replace: '' }],
   },
   {
     name: 'an expired token is accepted',
@@ -164,7 +176,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['forged tokens'],
     // It is checked twice, and either would do.
     edits: [
-      { file: TOKENS, find: 'allowedIss: issuer,', replace: '' },
+      { file: KEY_RING, find: 'allowedIss: issuer,', replace: '' },
       { file: TOKENS, find: 'claims.iss === issuer && ', replace: '' },
     ],
   },
@@ -173,7 +185,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['forged tokens'],
     edits: [
       {
-        file: TOKENS,
+        file: KEY_RING,
         find: '...(audience === undefined ? {} : { allowedAud: audience }),',
         replace: '',
       },

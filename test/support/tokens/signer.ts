@@ -1,17 +1,17 @@
-import fastifyJwt from '@fastify/jwt'
-import Fastify from 'fastify'
-import { createTokens, jwtOptions } from '../../../src/services/tokens.js'
+import { createKeyRing } from '../../../src/services/key-ring.js'
+import { secretKey } from '../../../src/services/signing-key.js'
+import { createTokens } from '../../../src/services/tokens.js'
 import { SECRET } from '../../helper.js'
 
 const DAY_SECONDS = 86_400
 
 /** Writes the tokens of logins that were never made: all of that stamp, signed with the tests' key, good for a day. */
-export async function createSigner(stamp: number): Promise<(userId: number, sessionId: string) => string> {
-  const app = Fastify()
+export function createSigner(stamp: number): (userId: number, sessionId: string) => string {
   const settings = { issuer: 'auth-service', audience: undefined }
-  await app.register(fastifyJwt, jwtOptions({ jwtSecret: SECRET, ...settings }))
-  await app.ready()
-  const tokens = createTokens({ jwt: app.jwt, ...settings })
+  const tokens = createTokens({
+    keys: createKeyRing({ keys: [secretKey(SECRET)], ...settings }),
+    ...settings,
+  })
   const issuedAt = Math.floor(stamp / 1000)
   return (userId, sessionId) => tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: DAY_SECONDS })
 }

@@ -1,0 +1,74 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { OperatorError } from '../errors.js'
+import { type KeySet, readKeySet } from '../services/key-set.js'
+import type { PrivateJwk } from '../services/private-jwk.js'
+
+/** The text of a JWK set. */
+export function keySetText(keys: PrivateJwk[]): string {
+  return `${JSON.stringify({ keys }, null, 2)}\n`
+}
+
+/** Writes a set into a new file that its owner alone may read. @throws OperatorError when there is such a file already. */
+export function createKeySet(path: string, keys: PrivateJwk[]): void {
+  writeNew(path, () => keySetText(keys), `${path} exists already: --add adds a key to it`)
+}
+
+/**
+ * Replaces a set by another one: whoever reads it meanwhile reads all of the one or all of the other. Its owner and mode
+ * stay as they are.
+ *
+ * @throws OperatorError when the set is not in order, or cannot be replaced: then it is as before.
+ */
+export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]): void {
+  readKeySet(path)
+  // A link stays a link.
+  const target = realpathSync(path)
+  const draft = `${target}.new`
+  const taken = `${draft} exists: another command is changing the keys now, or was cut off and has left it behind`
+  // Read while no other command can be between reading and writing: no change is lost.
+  writeNew(draft, () => keySetText(change(readKeySet(target))), taken)
+  try {
+    const { mode, uid, gid } = statSync(target)
+    chmodSync(draft, mode & 0o777)
+    chownSync(draft, uid, gid)
+    renameSync(draft, target)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw asOperatorError(error, path)
+  }
+}
+
+function writeNew(path: string, text: () => string, taken: string): void {
+  let file: number
+  try {
+    file = openSync(path, 'wx', 0o600)
+  } catch (error) {
+    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    throw exists ? new OperatorError(taken) : asOperatorError(error, path)
+  }
+  try {
+    writeFileSync(file, text())
+    fsyncSync(file)
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw asOperatorError(error, path)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function asOperatorError(error: unknown, path: string): Error {
+  if (error instanceof OperatorError) return error
+  return new OperatorError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`)
+}
