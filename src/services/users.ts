@@ -54,7 +54,7 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
   /**
    * Creates a user. Nothing of it is in the registry before the first login.
    *
-   * @throws Refusal `invalid_request` for a bad or taken mobile number and a weak password.
+   * @throws Refusal `invalid_request` for a bad mobile number or a weak password, `mobile_taken`, with the id of its user.
    * @throws Unavailable; the user may have been added before that, and then the next try says so.
    */
   async function add({ mobile, password }: { mobile: string; password: string }): Promise<User> {
@@ -62,7 +62,7 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
     requireStrong(password, 'password')
     const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
     const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
-    if (holder) throw mobileTaken()
+    if (holder) throw mobileTaken(holder)
 
     const passwordHash = await budget.within(passwords.hash(password))
     const limitMs = budget.commitLimit()
@@ -72,7 +72,7 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
     )
     if (!added) {
       const faster = await accounts.findByMobile(canonical, budget.limit())
-      throw faster ? mobileTaken() : tooLate()
+      throw faster ? mobileTaken(faster) : tooLate()
     }
     const { userId, createdAt } = added
     return {
@@ -160,8 +160,9 @@ function inUtc(epochMs: number): string {
   return new Date(epochMs).toISOString()
 }
 
-function mobileTaken(): Refusal {
-  return new Refusal('invalid_request', { msg: DETAILS.mobileTaken })
+/** Whoever registers users finds out whose the number is: also after a 503, when it is the user that they have added. */
+function mobileTaken({ userId }: Account): Refusal {
+  return new Refusal('mobile_taken', { data: { user_id: userId } })
 }
 
 function tooLate(): Unavailable {
