@@ -7,6 +7,7 @@ import { answerClientError, answerError, Refusal } from './errors.js'
 import { closeGracefully } from './hooks/close-gracefully.js'
 import { ignoreBody } from './hooks/ignore-body.js'
 import { noStore } from './hooks/no-store.js'
+import { numericId } from './hooks/numeric-id.js'
 import { oauthEndpoint } from './hooks/oauth-endpoint.js'
 import { requireClient } from './hooks/require-client.js'
 import { requireSession } from './hooks/require-session.js'
@@ -20,6 +21,10 @@ import { logout } from './routes/logout.js'
 import { password } from './routes/password.js'
 import { readyz } from './routes/readyz.js'
 import { revoke } from './routes/revoke.js'
+import { user } from './routes/user.js'
+import { userPassword } from './routes/user-password.js'
+import { userSession } from './routes/user-session.js'
+import { addUser } from './routes/users.js'
 import { verify } from './routes/verify.js'
 import type { ActionLog } from './services/action-log.js'
 import { createClients } from './services/clients.js'
@@ -28,6 +33,7 @@ import { createPasswords } from './services/passwords.js'
 import { createSessions } from './services/sessions.js'
 import { createThrottle } from './services/throttle.js'
 import { createTokens } from './services/tokens.js'
+import { createUsers } from './services/users.js'
 import type { Stores } from './stores/stores.js'
 
 interface Needs {
@@ -68,6 +74,7 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   })
 
   const clients = createClients({ serviceClients })
+  const users = createUsers({ accounts, registry, passwords, region })
 
   await app.register(async function anyone(scope) {
     await scope.register(noStore)
@@ -108,6 +115,19 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
     await scope.register(revoke, { sessions, actions })
   })
 
+  await app.register(async function provisioners(scope) {
+    await scope.register(noStore)
+    await scope.register(requireClient, { clients, permission: 'users', actions })
+    await scope.register(addUser, { users, actions })
+    await scope.register(numericId)
+    await scope.register(user, { users, actions })
+    await scope.register(userPassword, { users, actions })
+    await scope.register(async function byHeadersAlone(inner) {
+      await inner.register(ignoreBody)
+      await inner.register(userSession, { users, actions })
+    })
+  })
+
   if (config.docs) await registerDocs(app)
   return app
 }
@@ -116,6 +136,9 @@ export type App = Awaited<ReturnType<typeof buildApp>>
 
 /** Connections that are open at the same time; more are closed at once, before they could take the descriptors of the others. */
 const MAX_CONNECTIONS = 10_000
+
+/** Bytes of a request's line and headers together. */
+const MAX_HEADER_BYTES = 8192
 
 function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
   const app = Fastify({
@@ -130,10 +153,12 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     return503OnClosing: false,
     // Values are taken as they were sent, or refused: Fastify's defaults would make them fit.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+    // What a parameter of an address may be is for its schema to say, once it is known who asks.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
     requestTimeout: 5000,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 3000, connectionsCheckingInterval: 500, maxHeaderSize: 8192 },
+    http: { headersTimeout: 3000, connectionsCheckingInterval: 500, maxHeaderSize: MAX_HEADER_BYTES },
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()

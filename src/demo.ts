@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from './config.js'
+import { OPERATOR_BUDGET_MS } from './services/budget.js'
 import { createPasswords } from './services/passwords.js'
 import { createUsers } from './services/users.js'
 import type { Stores } from './stores/stores.js'
@@ -11,7 +12,8 @@ export async function createDemoAccount(config: Config, stores: Stores): Promise
   if (await stores.accounts.any()) return undefined
   const passwords = createPasswords({ cost: config.bcryptCost })
   try {
-    const users = createUsers({ ...stores, passwords, region: config.defaultRegion })
+    const region = config.defaultRegion
+    const users = createUsers({ ...stores, passwords, region, budgetMs: OPERATOR_BUDGET_MS })
     const password = randomBytes(15).toString('base64url')
     await users.add({ mobile: DEMO_MOBILE, password })
     return password

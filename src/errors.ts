@@ -22,6 +22,7 @@ export const STATUS_OF = {
   not_allowed: 403,
   not_found: 404,
   request_timeout: 408,
+  mobile_taken: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_attempts: 429,

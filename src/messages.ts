@@ -26,6 +26,7 @@ export const MESSAGES = {
   not_allowed: { en: 'The service client lacks this permission.', zh: '该服务客户端没有此权限。' },
   not_found: { en: 'There is nothing at this address.', zh: '请求的地址不存在。' },
   request_timeout: { en: 'The request took too long to arrive.', zh: '请求接收超时。' },
+  mobile_taken: { en: 'mobile is taken by another user', zh: 'mobile 已被其他用户使用' },
   payload_too_large: { en: 'The request body is too large.', zh: '请求体过大。' },
   unsupported_media_type: {
     en: 'Send the body as application/json, or as a form to /introspect and /revoke.',
@@ -49,7 +50,6 @@ export type PasswordField = 'password' | 'current' | 'new'
 /** What is said instead where a person can be told more. */
 export const DETAILS = {
   noSuchUser: { en: 'There is no such user.', zh: '用户不存在。' },
-  mobileTaken: { en: 'mobile is taken by another user', zh: 'mobile 已被其他用户使用' },
   notAMobile: { en: 'mobile is not a phone number', zh: 'mobile 不是有效的电话号码' },
   holdsNul: (field: PasswordField) => ({
     en: `${field} holds a NUL character`,
@@ -91,6 +91,8 @@ const RULES: Record<string, (params: Record<string, unknown>) => Message> = {
   additionalProperties: () => ({ en: 'must NOT have additional properties', zh: '含有未定义的字段' }),
   type: ({ type }) => ({ en: `must be ${type}`, zh: `的类型必须是 ${type}` }),
   enum: () => ({ en: 'must be equal to one of the allowed values', zh: '不在允许的取值之内' }),
+  minimum: ({ limit }) => ({ en: `must be >= ${limit}`, zh: `不能小于 ${limit}` }),
+  maximum: ({ limit }) => ({ en: `must be <= ${limit}`, zh: `不能大于 ${limit}` }),
   minLength: ({ limit }) => ({
     en: `must NOT have fewer than ${limit} characters`,
     zh: `不能少于 ${limit} 个字符`,

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { type Slug, STATUS_OF } from './errors.js'
 import { MESSAGES } from './messages.js'
 import { SECURITY_SCHEMES } from './presented-token.js'
-import { OneOf } from './schemas.js'
+import { closed, OneOf, UserId } from './schemas.js'
 
 /** The version of the contract: it changes with the routes and answers, not with the code. */
 const CONTRACT_VERSION = '0.1.0'
@@ -44,6 +44,7 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
       tags: [
         { name: 'session', description: 'Log in and out.' },
         { name: 'check', description: 'Ask who a token belongs to.' },
+        { name: 'users', description: 'Add and change users, for the sibling that registers them.' },
         { name: 'operation', description: 'For whoever runs the service.' },
       ],
       // Said of every route, so that none is open by oversight; a guard overrides it for its scope.
@@ -118,6 +119,11 @@ function slugsOf(response: Record<number, TSchema>): Slug[] {
 /** Failures that any route can end in. */
 const ANYWHERE: readonly Slug[] = ['internal', 'temporarily_unavailable']
 
+/** What a failure tells programs beside its name, with an example. */
+const DATA_OF: { [slug in Slug]?: { schema: TSchema; example: object } } = {
+  mobile_taken: { schema: closed({ user_id: UserId }), example: { user_id: 1 } },
+}
+
 /** Failures of routes that read a body. */
 export const OF_A_BODY: readonly Slug[] = ['invalid_request', 'payload_too_large', 'unsupported_media_type']
 
@@ -142,11 +148,22 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
       'Retry-After': Type.Integer({ description: 'Seconds until another try makes sense.' }),
     }),
   }
+  const [data] = slugs.flatMap((slug) => DATA_OF[slug] ?? [])
   return Type.Object(
-    { code: Type.Literal(status), error: OneOf(slugs), msg: Type.String() },
+    {
+      code: Type.Literal(status),
+      error: OneOf(slugs),
+      msg: Type.String(),
+      ...(data && { data: data.schema }),
+    },
     {
       description: slugs.map((slug) => `\`${slug}\`: ${MESSAGES[slug].en}`).join('\n\n'),
-      examples: slugs.map((slug) => ({ code: status, error: slug, msg: MESSAGES[slug].en })),
+      examples: slugs.map((slug) => ({
+        code: status,
+        error: slug,
+        msg: MESSAGES[slug].en,
+        ...(data && { data: data.example }),
+      })),
       ...(Object.keys(headers).length > 0 && { headers }),
     },
   )
@@ -154,7 +171,7 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
 
 /** What every documented route says of itself. */
 export interface Documented extends FastifySchema {
-  tags: ['session' | 'check' | 'operation']
+  tags: ['session' | 'check' | 'users' | 'operation']
   operationId: string
   summary: string
   description?: string

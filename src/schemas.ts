@@ -27,6 +27,37 @@ export const TokenForm = Type.Object({
 
 export const UserId = Type.Integer({ description: 'The user id.', examples: [1] })
 
+export const UserStatus = OneOf(['active', 'disabled'], {
+  description: '`disabled`: every login and every token is refused.',
+})
+
+/** What may be known of a user: never the hash, never the session's id. */
+export const UserRecord = closed({
+  user_id: UserId,
+  mobile: Type.String({ description: 'As it is stored: E.164.', examples: ['+8613800138000'] }),
+  status: UserStatus,
+  logged_in: Type.Boolean({
+    description: 'Whether PostgreSQL holds a session that has neither ended nor expired.',
+  }),
+  last_login: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    format: 'date-time',
+    description: 'Null before the first login.',
+    examples: ['2026-11-22T08:00:00.000Z'],
+  }),
+  created_at: Type.String({ format: 'date-time', examples: ['2026-11-21T08:00:00.000Z'] }),
+})
+
+/** Of the routes below `/users/{id}`, whose scope registers numericId. */
+export const UserPath = closed({
+  id: Type.Integer({
+    description: 'The user id.',
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    examples: [1],
+  }),
+})
+
 export const ExpiresAt = Type.Integer({
   description: 'When the token expires, in seconds since the epoch.',
   examples: [1795449600],
@@ -67,4 +98,23 @@ export function ok<T>(data: T): Static<ReturnType<typeof Done>> & { data: T } {
 
 export function done(): Static<ReturnType<typeof Done>> {
   return { code: 200, msg: 'ok' }
+}
+
+/** A user in the form of {@link UserRecord}. */
+export function recordOf(user: {
+  userId: number
+  mobile: string
+  status: 'active' | 'disabled'
+  loggedIn: boolean
+  lastLogin: string | null
+  createdAt: string
+}): Static<typeof UserRecord> {
+  return {
+    user_id: user.userId,
+    mobile: user.mobile,
+    status: user.status,
+    logged_in: user.loggedIn,
+    last_login: user.lastLogin,
+    created_at: user.createdAt,
+  }
 }

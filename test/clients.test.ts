@@ -93,7 +93,7 @@ t.test('a service client shows itself by HTTP Basic', async (t) => {
 
     t.match(service.actions, [
       { event: 'client_refused', reason: 'wrong secret' },
-      { event: 'client_refused', reason: `${client.name} may not revoke` },
+      { event: 'client_refused', reason: `${client.name} lacks the permission revoke` },
     ])
     t.notMatch(JSON.stringify(service.actions), /wrong-secret/)
   })

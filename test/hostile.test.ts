@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import t from 'tap'
-import { build, MOBILE } from './helper.js'
+import { basic, build, MOBILE } from './helper.js'
 import { corpusFiles, corpusJson, needsCorpora } from './support/corpora.js'
 import { findings, flawsOf } from './support/envelope.js'
 import { rawPathClient } from './support/http-client.js'
@@ -14,16 +14,25 @@ t.test('hostile bodies', async (t) => {
   const stream = new PassThrough().on('data', (line) => lines.push(String(line)))
   const log = pino({ level: 'trace' }, stream)
   const service = await build(t, { log })
-  await service.addUser()
+  const userId = await service.addUser()
+  const authorization = basic(await service.addClient(['users']))
   const token = await service.login()
   const send = rawPathClient(t, service.url)
+  /** Where anybody, or a service client, may send a body. */
+  const routes: [method: string, path: string, shown: { authorization?: string }][] = [
+    ['POST', '/login', {}],
+    ['POST', '/verify', {}],
+    ['POST', '/users', { authorization }],
+    ['PATCH', `/users/${userId}`, { authorization }],
+    ['PUT', `/users/${userId}/password`, { authorization }],
+  ]
 
   t.test('400 for every file of JSONTestSuite, 413 where it is long', needsCorpora(), async (t) => {
     const files = corpusFiles('JSONTestSuite/test_parsing')
 
-    for (const path of ['/login', '/verify']) {
+    for (const [method, path, shown] of routes) {
       const wrong = await findings(files, async ({ name, bytes }) => {
-        const answer = await send('POST', path, JSON_TYPE, bytes)
+        const answer = await send(method, path, { ...JSON_TYPE, ...shown }, bytes)
         const statuses = [bytes.length > 4096 ? 413 : 400]
         return [name, flawsOf(answer, { statuses, input: bytes.toString() })]
       })
@@ -43,6 +52,10 @@ t.test('hostile bodies', async (t) => {
         await send('POST', '/login', JSON_TYPE, around('mobile', bytes, ',"password":"x"')),
         await send('POST', '/login', JSON_TYPE, around('password', bytes, ',"mobile":"12"')),
         await send('POST', '/verify', JSON_TYPE, around('check', bytes, ',"token":"x"')),
+        await provision('POST', '/users', around('mobile', bytes, ',"password":"eight dry parasols"')),
+        await provision('POST', '/users', around('password', bytes, ',"mobile":"+8613900139000"')),
+        await provision('PATCH', `/users/${userId}`, around('status', bytes, '')),
+        await provision('PUT', `/users/${userId}/password`, around('password', bytes, '')),
       ]
       return [
         name,
@@ -59,8 +72,8 @@ t.test('hostile bodies', async (t) => {
 
     const wrong = await findings(types, async ({ content_type: type }) => {
       const found: string[] = []
-      for (const path of ['/login', '/verify']) {
-        for (const body of bodies) found.push(...(await flawsUnder(type, path, body, [400, 415])))
+      for (const route of routes) {
+        for (const body of bodies) found.push(...(await flawsUnder(type, route, body, [400, 415])))
       }
       return [type, found]
     })
@@ -75,7 +88,8 @@ t.test('hostile bodies', async (t) => {
 
     const wrong = await findings(types, async ({ content_type: type }) => {
       const isJson = /^[ \t]*application\/json[ \t]*(;|$)/i.test(type)
-      return [type, await flawsUnder(type, '/verify', body, isJson ? [200, 400, 415] : [400, 415])]
+      const statuses = isJson ? [200, 400, 415] : [400, 415]
+      return [type, await flawsUnder(type, ['POST', '/verify', {}], body, statuses)]
     })
 
     t.strictSame(wrong, [])
@@ -184,6 +198,51 @@ t.test('hostile bodies', async (t) => {
     }
   })
 
+  t.test('400 for the same on the routes for users', async (t) => {
+    const password = '"password":"eight dry parasols"'
+    const bodies: Record<string, string[]> = {
+      'POST /users': [
+        '{}',
+        `{${password}}`,
+        `{"mobile":["+8613900139000"],${password}}`,
+        `{"mobile":8613900139000,${password}}`,
+        `{"mobile":"${'1'.repeat(33)}",${password}}`,
+        '{"mobile":"+8613900139000","password":["eight dry parasols"]}',
+        '{"mobile":"+8613900139000","password":"eight dry parasols\\u0000"}',
+        `{"mobile":"+8613900139000","password":"${'é'.repeat(37)}"}`,
+        `{"mobile":"+8613900139000",${password},"status":"active"}`,
+        `{"mobile":"+8613900139000",${password},"__proto__":{}}`,
+        `{"mobile":"+8613900139000",${password},"constructor":{"prototype":{}}}`,
+      ],
+      [`PATCH /users/${userId}`]: [
+        '{}',
+        '{"status":null}',
+        '{"status":["disabled"]}',
+        '{"status":"Disabled"}',
+        '{"status":"disabled","user_id":1}',
+        '{"status":"disabled","__proto__":{}}',
+        '{"__proto__":{"status":"disabled"}}',
+      ],
+      [`PUT /users/${userId}/password`]: [
+        '{}',
+        '{"password":true}',
+        '{"password":["eight dry parasols"]}',
+        '{"password":"too short"}',
+        `{${password},"current":"x"}`,
+        `{${password},"__proto__":{}}`,
+      ],
+    }
+
+    for (const [route, texts] of Object.entries(bodies)) {
+      const [method = '', path = ''] = route.split(' ')
+      const wrong = await findings(texts, async (body) => {
+        const answer = await provision(method, path, Buffer.from(body))
+        return [body, flawsOf(answer, { statuses: [400], input: body })]
+      })
+      t.strictSame(wrong, [], route)
+    }
+  })
+
   t.test('200 from /livez after all that, and not one error in the log', async (t) => {
     const { status } = await service.call('GET', '/livez')
 
@@ -193,13 +252,24 @@ t.test('hostile bodies', async (t) => {
       lines.filter((line) => JSON.parse(line).level >= 50),
       [],
     )
-    t.equal((await service.identify(token)).status, 200)
+    t.equal((await service.identify(token)).status, 200, 'nor was anything done to the user')
+    t.equal((await service.sql`select 1 from user_login`).length, 1)
   })
 
+  function provision(method: string, path: string, body: Buffer) {
+    return send(method, path, { ...JSON_TYPE, authorization }, body)
+  }
+
   /** The content type goes over a bare socket: a client would refuse to send some of them. */
-  async function flawsUnder(type: string, path: string, body: string, statuses: number[]): Promise<string[]> {
-    const line = `Content-Type: ${Buffer.from(type).toString('latin1')}`
-    const { answers } = await exchange(service.url, request('POST', path, [line, 'Connection: close'], body))
+  async function flawsUnder(
+    type: string,
+    [method, path, { authorization }]: (typeof routes)[number],
+    body: string,
+    statuses: number[],
+  ): Promise<string[]> {
+    const lines = [`Content-Type: ${Buffer.from(type).toString('latin1')}`, 'Connection: close']
+    if (authorization) lines.push(`Authorization: ${authorization}`)
+    const { answers } = await exchange(service.url, request(method, path, lines, body))
     const [answer, ...more] = answers
     if (!answer || more.length > 0) return [`${answers.length} answers`]
     return flawsOf(answer, { statuses, input: type })

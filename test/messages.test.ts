@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Slug } from '../src/errors.js'
 import { LANGUAGES } from '../src/language.js'
 import { DETAILS, MESSAGES, ruleMessage } from '../src/messages.js'
-import { type Answer, build, type CallOptions, claimsOf, MOBILE, PASSWORD } from './helper.js'
+import { type Answer, basic, build, type CallOptions, claimsOf, MOBILE, PASSWORD } from './helper.js'
 import { exchange, request } from './support/raw-http.js'
 
 const CHINESE = /\p{Script=Han}/u
@@ -12,9 +12,6 @@ const EN = { 'accept-language': 'en' }
 
 /** Slugs of answers to what never became a request; nobody has said there which language they read. */
 type Unread = 'request_timeout' | 'headers_too_large'
-
-/** Slugs that only the OAuth endpoints give, in English as their RFCs say. */
-type OfOauth = 'invalid_client' | 'not_allowed'
 
 t.test('every refusal in both languages', async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '3' } })
@@ -28,6 +25,8 @@ t.test('every refusal in both languages', async (t) => {
     string,
   ]
   for (const mobile of [MOBILE, ...mobiles]) await service.addUser({ mobile })
+  const provisioner = { authorization: basic(await service.addClient(['users'])) }
+  const reader = { authorization: basic(await service.addClient(['introspect', 'revoke'])) }
 
   const expired = await brief.login({ mobile: ofExpired })
   const superseded = await service.login({ mobile: ofSuperseded })
@@ -41,7 +40,7 @@ t.test('every refusal in both languages', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, claimsOf(expired).exp * 1000 - Date.now()))
 
   // A slug that is missing here does not compile.
-  const causes: Record<Exclude<Slug, Unread | OfOauth>, Cause> = {
+  const causes: Record<Exclude<Slug, Unread>, Cause> = {
     invalid_request: ['POST', '/login', { body: '{', headers: { 'content-type': 'application/json' } }],
     token_missing: ['GET', '/identify', {}],
     token_invalid: ['GET', '/identify', { token: 'x.y.z' }],
@@ -50,7 +49,10 @@ t.test('every refusal in both languages', async (t) => {
     session_ended: ['POST', '/verify', { body: { token: ended } }],
     user_disabled: ['GET', '/identify', { token: disabled }],
     invalid_credentials: wrongPassword(MOBILE),
+    invalid_client: ['GET', '/users/1', {}],
+    not_allowed: ['GET', '/users/1', { headers: reader }],
     not_found: ['GET', '/nowhere', {}],
+    mobile_taken: ['POST', '/users', { body: { mobile: MOBILE, password: PASSWORD }, headers: provisioner }],
     payload_too_large: ['POST', '/verify', { body: { token: 'x'.repeat(5000) } }],
     unsupported_media_type: [
       'POST',
@@ -111,6 +113,7 @@ t.test('details', async (t) => {
   const canary = 'CANARY-7f3a'
   const good = { mobile: MOBILE, password: PASSWORD }
   const LONG_ENOUGH = 'eight dry umbrellas'
+  const provisioner = { authorization: basic(await service.addClient(['users'])) }
 
   const broken: [path: string, body: unknown, msg: string][] = [
     ['/login', { mobile: canary }, "body 缺少必填字段 'password'"],
@@ -125,11 +128,14 @@ t.test('details', async (t) => {
     ['/verify', { token: canary, check: canary }, 'body/check 不在允许的取值之内'],
     ['/password', { current: PASSWORD, new: canary }, 'body/new 不能少于 15 个字符'],
     ['/password', { current: `${canary}\0`, new: LONG_ENOUGH }, 'current 含有 NUL 字符'],
+    ['/users', { mobile: canary, password: LONG_ENOUGH }, 'mobile 不是有效的电话号码'],
+    ['/users', { mobile: MOBILE, password: canary }, 'body/password 不能少于 15 个字符'],
   ]
   for (const [path, body, msg] of broken) {
     t.test(`in Chinese: ${msg}`, async (t) => {
+      const shown = path === '/users' ? provisioner : {}
       const [english, chinese] = [EN, ZH].map((headers) =>
-        service.call('POST', path, { token, body, headers }),
+        service.call('POST', path, { token, body, headers: { ...headers, ...shown } }),
       )
 
       t.strictSame((await chinese)?.body, { code: 400, error: 'invalid_request', msg })
@@ -137,6 +143,17 @@ t.test('details', async (t) => {
       for (const answer of [await english, await chinese]) t.notMatch(answer?.text, canary)
     })
   }
+
+  t.test('of an id that is none, and of a user that there is not', async (t) => {
+    for (const [id, msg] of [
+      [canary, 'params/id 的类型必须是 integer'],
+      ['9007199254740992', 'params/id 不能大于 9007199254740991'],
+      ['999999999', '用户不存在。'],
+    ] as const) {
+      const { body } = await service.call('GET', `/users/${id}`, { headers: { ...ZH, ...provisioner } })
+      t.equal(body.msg, msg)
+    }
+  })
 
   t.test('nothing of an address, a header or a token is repeated', async (t) => {
     for (const language of LANGUAGES) {

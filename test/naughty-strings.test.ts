@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import t from 'tap'
-import { build, MOBILE } from './helper.js'
+import { basic, build, MOBILE } from './helper.js'
 import { naughtyStrings, needsCorpora } from './support/corpora.js'
 import { findings, flawsOf } from './support/envelope.js'
 import { rawPathClient } from './support/http-client.js'
@@ -13,7 +13,8 @@ t.test('naughty strings', async (t) => {
   const stream = new PassThrough().on('data', (line) => lines.push(String(line)))
   const log = pino({ level: 'trace' }, stream)
   const service = await build(t, { log, env: { LOGIN_MAX_FAILURES: '100' } })
-  await service.addUser()
+  const userId = await service.addUser()
+  const authorization = basic(await service.addClient(['users']))
   const token = await service.login()
   const send = rawPathClient(t, service.url)
 
@@ -46,6 +47,16 @@ t.test('naughty strings', async (t) => {
       t.ok(service.actions.some(({ event }) => event === 'login_throttled'))
     },
   )
+
+  t.test('400 or 404 for naughty strings as user id', needsCorpora(), async (t) => {
+    const ids = naughtyStrings().filter((text) => text !== String(userId))
+    const wrong = await findings(ids, async (id) => {
+      const answer = await send('GET', `/users/${encodeURIComponent(id)}`, { authorization })
+      return [id, flawsOf(answer, { statuses: [400, 404], input: id })]
+    })
+
+    t.strictSame(wrong, [])
+  })
 
   t.test('401 for naughty strings as token', needsCorpora(), async (t) => {
     const wrong = await findings(naughtyStrings(), async (text) => {

@@ -2,7 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { pino } from 'pino'
 import type { Config } from '../config.js'
 import { OperatorError } from '../errors.js'
+import { recordOf } from '../schemas.js'
 import type { Event } from '../services/action-log.js'
+import { OPERATOR_BUDGET_MS } from '../services/budget.js'
 import { createPasswords } from '../services/passwords.js'
 import { createThrottle } from '../services/throttle.js'
 import { createUsers, type User, type UserRef, type Users } from '../services/users.js'
@@ -84,7 +86,8 @@ async function administer(
   await withStores(async ({ config, stores, actions }) => {
     const passwords = createPasswords({ cost: config.bcryptCost })
     try {
-      const users = createUsers({ ...stores, passwords, region: config.defaultRegion })
+      const region = config.defaultRegion
+      const users = createUsers({ ...stores, passwords, region, budgetMs: OPERATOR_BUDGET_MS })
       const changed = await change({ users, config, stores })
       if (event) actions.record(event, originHere(), { user_id: changed.userId })
       print(changed, json)
@@ -103,15 +106,8 @@ async function unlock({ mobile }: User, config: Config, { redis }: Stores): Prom
   await createThrottle({ maxFailures, windowSeconds, redis, log }).forget(mobile)
 }
 
-function print({ userId, mobile, status, loggedIn, lastLogin, createdAt }: User, json = false): void {
-  const shown = {
-    user_id: userId,
-    mobile,
-    status,
-    logged_in: loggedIn,
-    last_login: lastLogin,
-    created_at: createdAt,
-  }
+function print(user: User, json = false): void {
+  const shown = recordOf(user)
   const lines = Object.entries(shown).map(([name, value]) => `${name.padEnd(11)} ${value ?? '-'}\n`)
   process.stdout.write(json ? `${JSON.stringify(shown)}\n` : lines.join(''))
 }

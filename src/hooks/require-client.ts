@@ -39,7 +39,7 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, acti
     try {
       const client = await clients.authenticate(name, secret)
       if (client.permissions.includes(permission)) return client.name
-      throw new Refusal('not_allowed', { reason: `${name} may not ${permission}` })
+      throw new Refusal('not_allowed', { reason: `${name} lacks the permission ${permission}` })
     } catch (error) {
       if (error instanceof Refusal && error.reason && error.status < 500)
         actions.record('client_refused', originOf(request), { reason: error.reason })

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
 import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, Done, done, Password } from '../schemas.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
-import { MIN_NEW_PASSWORD_LENGTH, requireHashable, requireStrong } from '../services/passwords.js'
+import { NewPassword, requireHashable, requireStrong } from '../services/passwords.js'
 import type { Sessions } from '../services/sessions.js'
 import type { Throttle } from '../services/throttle.js'
 
@@ -14,15 +13,7 @@ interface Needs {
   actions: Pick<ActionLog, 'record'>
 }
 
-const PasswordChange = closed({
-  current: Password,
-  new: Type.String({
-    description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most 72 bytes in UTF-8, without NUL.`,
-    minLength: MIN_NEW_PASSWORD_LENGTH,
-    maxLength: 72,
-    examples: ['seven wet umbrellas in a row'],
-  }),
-})
+const PasswordChange = closed({ current: Password, new: NewPassword })
 
 /** Only behind requireSession. */
 export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, throttle, actions }) => {

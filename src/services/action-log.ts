@@ -13,7 +13,7 @@ const EVENTS = {
   user_enabled: 'user enabled',
   user_disabled: 'user disabled',
   user_unlocked: 'login failures forgotten',
-  session_ended: 'session ended by an operator',
+  session_ended: 'session ended by an operator or a sibling service',
   session_revoked: 'session ended by a service client',
   client_added: 'service client added',
   client_removed: 'service client removed',

@@ -2,6 +2,19 @@ import { Unavailable } from '../errors.js'
 import type { ClockReading } from '../stores/accounts.js'
 import { STORE_LIMIT_MS } from '../stores/store-call.js'
 
+/**
+ * Bounds of a whole operation in milliseconds, inside what callers are promised: 500 ms, and 2 s where a password is hashed,
+ * of which two calls to the store that counts failures may take half a second.
+ */
+export const ANSWER_BUDGET_MS = 460
+export const HASHING_BUDGET_MS = 1500
+
+/**
+ * The same for a person at a terminal, who has been promised nothing and waits: for connections and threads that have only
+ * just been started, and for a hash of the highest cost.
+ */
+export const OPERATOR_BUDGET_MS = 30_000
+
 /** How long a write may wait to be committed, in milliseconds from when it is sent. */
 const COMMIT_LIMIT_MS = 300
 

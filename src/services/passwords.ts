@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Type } from '@sinclair/typebox'
 import { Piscina } from 'piscina'
 import { Refusal, Unavailable } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
@@ -12,6 +13,14 @@ export const MAX_PASSWORD_BYTES = 72
 
 /** The least length of a new password where nothing else protects the account (NIST SP 800-63B-4 §3.1.1.2). */
 export const MIN_NEW_PASSWORD_LENGTH = 15
+
+/** A password that is being set, as far as a schema can tell; {@link requireStrong} tells the rest. */
+export const NewPassword = Type.String({
+  description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most ${MAX_PASSWORD_BYTES} bytes in UTF-8, without NUL.`,
+  minLength: MIN_NEW_PASSWORD_LENGTH,
+  maxLength: MAX_PASSWORD_BYTES,
+  examples: ['seven wet umbrellas in a row'],
+})
 
 /** Work that may wait for a thread, in milliseconds of hashing. More would only make every answer late. */
 const MAX_QUEUE_MS = 1000

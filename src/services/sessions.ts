@@ -4,16 +4,16 @@ import type { Session } from '../session.js'
 import type { Account, Accounts, HeldSession, SessionReading } from '../stores/accounts.js'
 import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { createBatch } from './batch.js'
-import { type Budget, COMMIT_MARGIN_MS, deadlineIn, startBudget } from './budget.js'
+import {
+  ANSWER_BUDGET_MS,
+  type Budget,
+  COMMIT_MARGIN_MS,
+  deadlineIn,
+  HASHING_BUDGET_MS,
+  startBudget,
+} from './budget.js'
 import type { Passwords } from './passwords.js'
 import { type Claims, hasExpired, type Tokens } from './tokens.js'
-
-/**
- * Bounds of a whole operation in milliseconds, inside what callers are promised: 500 ms, and 2 s for a login, of
- * which two calls to the store that counts failures may take half a second.
- */
-const LOGIN_BUDGET_MS = 1500
-const LOGOUT_BUDGET_MS = 460
 
 /** Logins of the same user that may overtake this one before it gives up. */
 const MAX_COMMIT_ATTEMPTS = 5
@@ -73,7 +73,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Unavailable when a store or the hashing queue did not do its part; then no token is known to anyone.
    */
   async function begin({ mobile, password }: { mobile: string; password: string }): Promise<Grant> {
-    const budget = startBudget(LOGIN_BUDGET_MS)
+    const budget = startBudget(HASHING_BUDGET_MS)
     let account = await accounts.findByMobile(mobile)
 
     // One round trip to Redis is nothing beside the hash that it may save.
@@ -192,7 +192,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Unavailable when a store did not acknowledge: the caller must assume that the session lives.
    */
   async function end(token: string): Promise<Session> {
-    const budget = startBudget(LOGOUT_BUDGET_MS)
+    const budget = startBudget(ANSWER_BUDGET_MS)
     const session = asSession(tokens.read(token))
     const { userId, sessionId, loginTime: stamp } = session
 
@@ -222,7 +222,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Unavailable
    */
   async function changePassword(session: Session, current: string, wanted: string): Promise<void> {
-    const budget = startBudget(LOGIN_BUDGET_MS)
+    const budget = startBudget(HASHING_BUDGET_MS)
     const { userId, sessionId, loginTime: stamp } = session
     const account = await accounts.findById(userId)
     await proveWritable(account)

@@ -1,19 +1,23 @@
 import type { CountryCode } from 'libphonenumber-js/min'
 import { Refusal, Unavailable } from '../errors.js'
 import { DETAILS } from '../messages.js'
-import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
+import type { Account, AccountChange, Accounts } from '../stores/accounts.js'
 import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
-import { deadlineIn } from './budget.js'
+import {
+  ANSWER_BUDGET_MS,
+  type Budget,
+  COMMIT_MARGIN_MS,
+  deadlineIn,
+  HASHING_BUDGET_MS,
+  startBudget,
+} from './budget.js'
 import { canonicalMobile } from './mobiles.js'
 import { type Passwords, requireStrong } from './passwords.js'
 
-/** How long an operator's change may wait to be committed, in milliseconds. */
-const COMMIT_LIMIT_MS = 200
-
-/** Whom an operator means. */
+/** Whom an operator, or a sibling service, means. */
 export type UserRef = { userId: number } | { mobile: string }
 
-/** What an operator may see of a user: never the hash, never the session's id. */
+/** What they may see of a user: never the hash, never the session's id. Times as in RFC 3339, in UTC. */
 export interface User {
   userId: number
   mobile: string
@@ -26,69 +30,108 @@ export interface User {
 interface Needs {
   accounts: Pick<
     Accounts,
-    'findByMobile' | 'findById' | 'add' | 'any' | 'enable' | 'disable' | 'setPassword' | 'endAnySession'
+    'findByMobile' | 'findById' | 'readClock' | 'add' | 'enable' | 'disable' | 'setPassword' | 'endAnySession'
   >
   registry: Pick<SessionRegistry, 'join'>
   passwords: Pick<Passwords, 'hash'>
   region: CountryCode
+  /** What a change may take, in milliseconds, instead of what the callers of routes are promised. */
+  budgetMs?: number
 }
+
+/** One statement that changes a user, and carries its deadline. */
+type Write = (change: AccountChange, limitMs: number) => Promise<Account | undefined>
 
 export type Users = ReturnType<typeof createUsers>
 
 /**
- * What operators do with accounts. Whatever ends a session does it like a logout: committed in PostgreSQL, then
- * joined into the registry, and done only when both have it. Doing it again is harmless.
+ * What operators and siblings do with accounts. Whatever ends a session does it like a logout: committed in PostgreSQL
+ * before its deadline, then joined into the registry, and done only when both have it. Doing it again is harmless.
  */
-export function createUsers({ accounts, registry, passwords, region }: Needs) {
-  return { add, find, enable, disable, setPassword, endSession, any: accounts.any }
+export function createUsers({ accounts, registry, passwords, region, budgetMs }: Needs) {
+  return { add, find, enable, disable, setPassword, endSession }
 
-  /** Creates a user. @throws Refusal `invalid_request` for a bad or taken mobile number and a weak password. */
+  /**
+   * Creates a user. Nothing of it is in the registry before the first login.
+   *
+   * @throws Refusal `invalid_request` for a bad mobile number or a weak password, `mobile_taken`, with the id of its user.
+   * @throws Unavailable; the user may have been added before that, and then the next try says so.
+   */
   async function add({ mobile, password }: { mobile: string; password: string }): Promise<User> {
     const canonical = canonicalMobile(mobile, region)
     requireStrong(password, 'password')
-    const userId = await accounts.add({ mobile: canonical, passwordHash: await passwords.hash(password) })
-    if (userId === undefined) throw new Refusal('invalid_request', { msg: DETAILS.mobileTaken })
-    return find({ userId })
+    const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
+    const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
+    if (holder) throw mobileTaken(holder)
+
+    const passwordHash = await budget.within(passwords.hash(password))
+    const limitMs = budget.commitLimit()
+    const added = await accounts.add(
+      { mobile: canonical, passwordHash, deadline: deadlineIn(limitMs, clock) },
+      limitMs + COMMIT_MARGIN_MS,
+    )
+    if (!added) {
+      const faster = await accounts.findByMobile(canonical, budget.limit())
+      throw faster ? mobileTaken(faster) : tooLate()
+    }
+    const { userId, createdAt } = added
+    return {
+      userId,
+      mobile: canonical,
+      status: 'active',
+      loggedIn: false,
+      lastLogin: null,
+      createdAt: inUtc(createdAt),
+    }
   }
 
-  /** @throws Refusal `not_found` */
+  /** @throws Refusal `not_found` @throws Unavailable */
   async function find(ref: UserRef): Promise<User> {
-    const { userId, mobile, status, sessionId, expiresAt, lastLogin, createdAt, clock } = await account(ref)
-    const loggedIn = sessionId !== null && (expiresAt ?? 0) > clock.database
-    return { userId, mobile, status, loggedIn, lastLogin, createdAt }
+    return asUser(await account(ref))
   }
 
-  /** Lets a disabled user log in again. @throws Refusal `not_found` @throws Unavailable */
+  /** Lets a disabled user log in again; no ended session comes back. @throws Refusal `not_found` @throws Unavailable */
   async function enable(ref: UserRef): Promise<User> {
-    return change(ref, (userId, deadline) => accounts.enable({ userId, deadline }))
+    return change(ref, accounts.enable)
   }
 
   /** Ends the user's session and refuses new ones. @throws Refusal `not_found` @throws Unavailable */
   async function disable(ref: UserRef): Promise<User> {
-    return change(ref, (userId, deadline) => accounts.disable({ userId, deadline }))
+    return change(ref, accounts.disable)
+  }
+
+  /** Ends the user's session, if there is one. @throws Refusal `not_found` @throws Unavailable */
+  async function endSession(ref: UserRef): Promise<User> {
+    return change(ref, accounts.endAnySession)
   }
 
   /** Sets a password and ends the user's session. @throws Refusal `not_found`, `invalid_request` @throws Unavailable */
   async function setPassword(ref: UserRef, password: string): Promise<User> {
     requireStrong(password, 'password')
-    const passwordHash = await passwords.hash(password)
-    return change(ref, (userId, deadline) => accounts.setPassword({ userId, passwordHash, deadline }))
+    const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
+    const found = await account(ref)
+    // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
+    await joinHeld(registry, found, found.clock.database)
+    const passwordHash = await budget.within(passwords.hash(password))
+    return commit(
+      found,
+      (change, limitMs) => accounts.setPassword({ ...change, passwordHash }, limitMs),
+      budget,
+    )
   }
 
-  /** Ends the user's session, if there is one. @throws Refusal `not_found` @throws Unavailable */
-  async function endSession(ref: UserRef): Promise<User> {
-    return change(ref, (userId, deadline) => accounts.endAnySession({ userId, deadline }))
+  async function change(ref: UserRef, write: Write): Promise<User> {
+    const budget = startBudget(budgetMs ?? ANSWER_BUDGET_MS)
+    return commit(await account(ref), write, budget)
   }
 
-  async function change(
-    ref: UserRef,
-    commit: (userId: number, deadline: number) => Promise<HeldSession | undefined>,
-  ): Promise<User> {
-    const { userId, clock } = await account(ref)
-    const ended = await commit(userId, deadlineIn(COMMIT_LIMIT_MS, clock))
-    if (!ended) throw new Unavailable('postgres: the deadline had passed')
-    await joinHeld(registry, ended, clock.database)
-    return find({ userId })
+  /** Commits in D, then joins what D holds. Gives the user as this very change left them, whoever changes them next. */
+  async function commit({ userId, clock }: Account, write: Write, budget: Budget): Promise<User> {
+    const limitMs = budget.commitLimit()
+    const changed = await write({ userId, deadline: deadlineIn(limitMs, clock) }, limitMs + COMMIT_MARGIN_MS)
+    if (!changed) throw tooLate()
+    await joinHeld(registry, changed, clock.database, budget.limit())
+    return asUser(changed)
   }
 
   async function account(ref: UserRef): Promise<Account> {
@@ -99,4 +142,29 @@ export function createUsers({ accounts, registry, passwords, region }: Needs) {
     if (!found) throw new Refusal('not_found', { msg: DETAILS.noSuchUser })
     return found
   }
+}
+
+function asUser(account: Account): User {
+  const { userId, mobile, status, sessionId, expiresAt, lastLogin, createdAt, clock } = account
+  return {
+    userId,
+    mobile,
+    status,
+    loggedIn: sessionId !== null && (expiresAt ?? 0) > clock.database,
+    lastLogin: lastLogin === null ? null : inUtc(lastLogin),
+    createdAt: inUtc(createdAt),
+  }
+}
+
+function inUtc(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}
+
+/** Whoever registers users finds out whose the number is: also after a 503, when it is the user that they have added. */
+function mobileTaken({ userId }: Account): Refusal {
+  return new Refusal('mobile_taken', { data: { user_id: userId } })
+}
+
+function tooLate(): Unavailable {
+  return new Unavailable('postgres: the deadline had passed')
 }

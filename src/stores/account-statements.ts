@@ -1,4 +1,5 @@
 import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm'
+import { PgDialect, type PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import type { Database } from './postgres.js'
 import { userLogin } from './tables.js'
 
@@ -30,8 +31,10 @@ export function prepareAccountStatements(database: Database) {
     ...session,
     mobile: userLogin.mobile,
     passwordHash: userLogin.password,
-    lastLogin: userLogin.lastLogin,
-    createdAt: userLogin.createdAt,
+    lastLogin: sql<number | null>`${inMilliseconds(sql`${userLogin.lastLogin}`)}`
+      .mapWith(Number)
+      .as('last_login'),
+    createdAt: sql<number>`${inMilliseconds(sql`${userLogin.createdAt}`)}`.mapWith(Number).as('created_at'),
   }
   const sameUser = eq(userLogin.userId, placeholder('userId'))
   const beforeDeadline = sql`${nowMs} < ${placeholder('deadline')}::double precision`
@@ -57,11 +60,24 @@ export function prepareAccountStatements(database: Database) {
     return database.$client.unsafe<SessionRow[]>(sessionsOfUsers, parameters, { prepare: true }).execute()
   }
 
-  const update = (
-    name: string,
-    set: Parameters<ReturnType<typeof database.update<typeof userLogin>>['set']>[0],
-    where: SQL | undefined,
-  ) => database.update(userLogin).set(set).where(where).returning(heldSession).prepare(name)
+  /** As text, because the query builder cannot insert on a condition. Written once, like the others. */
+  const addUser = new PgDialect().sqlToQuery(sql`
+    insert into ${userLogin} (mobile, password)
+    select ${placeholder('mobile')}::text, ${placeholder('passwordHash')}::text where ${beforeDeadline}
+    on conflict (mobile) do nothing
+    returning user_id, ${inMilliseconds(sql`created_at`)} as created_at`).sql
+
+  function add({ mobile, passwordHash, deadline }: NewAccount): Promise<AddedRow[]> {
+    const parameters = [mobile, passwordHash, deadline]
+    return database.$client.unsafe<AddedRow[]>(addUser, parameters, { prepare: true }).execute()
+  }
+
+  const change = (set: Changes, where: SQL | undefined) => database.update(userLogin).set(set).where(where)
+  const update = (name: string, set: Changes, where: SQL | undefined) =>
+    change(set, where).returning(heldSession).prepare(name)
+  /** What operators do, who are shown the user as it is then. */
+  const administer = (name: string, set: Changes) =>
+    change(set, and(sameUser, beforeDeadline)).returning(account).prepare(name)
 
   return {
     findByMobile: database
@@ -104,28 +120,38 @@ export function prepareAccountStatements(database: Database) {
       { ...ended, ...newHash },
       and(sameUser, sameSession, sameHash, isActive, beforeDeadline),
     ),
-    endAnySession: update('end_any_session', ended, and(sameUser, beforeDeadline)),
-    disable: update('disable', { ...ended, status: 'disabled' }, and(sameUser, beforeDeadline)),
-    enable: update('enable', { status: 'active' }, and(sameUser, beforeDeadline)),
-    setPassword: update('set_password', { ...ended, ...newHash }, and(sameUser, beforeDeadline)),
+    endAnySession: administer('end_any_session', ended),
+    disable: administer('disable', { ...ended, status: 'disabled' }),
+    enable: administer('enable', { status: 'active' }),
+    setPassword: administer('set_password', { ...ended, ...newHash }),
 
-    add: database
-      .insert(userLogin)
-      .values({ mobile: placeholder('mobile'), password: placeholder('passwordHash') })
-      .onConflictDoNothing({ target: userLogin.mobile })
-      .returning({ userId: userLogin.userId })
-      .prepare('add_user'),
+    add,
     any: database.select({ userId: userLogin.userId }).from(userLogin).limit(1).prepare('any_user'),
     liveSessions: database
       .select(heldSession)
       .from(userLogin)
       .where(and(isNotNull(userLogin.sessionId), sql`${userLogin.sessionExpiresAt} > ${now}`))
       .prepare('live_sessions'),
-    ping: database.select({ one: sql<number>`1` }).from(sql`(values (1)) as one`).prepare('ping'),
+    readClock: database.select({ now: session.now }).from(sql`(values (1)) as one`).prepare('read_clock'),
   }
 }
 
 export type AccountStatements = ReturnType<typeof prepareAccountStatements>
+
+type Changes = PgUpdateSetSource<typeof userLogin>
+
+/** What a new account begins with. `deadline` in milliseconds of the database's clock. */
+export interface NewAccount {
+  mobile: string
+  passwordHash: string
+  deadline: number
+}
+
+/** A row of `add` as the driver gives it: bigint as text. */
+interface AddedRow {
+  user_id: string
+  created_at: number
+}
 
 /** A row of `findSessions` as the driver gives it: bigint as text. */
 export interface SessionRow {

@@ -1,4 +1,4 @@
-import type { AccountStatements, SessionRow } from './account-statements.js'
+import type { AccountStatements, NewAccount, SessionRow } from './account-statements.js'
 import type { Postgres } from './postgres.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
@@ -17,11 +17,12 @@ export interface SessionReading extends HeldSession {
   clock: ClockReading
 }
 
+/** A user as the authority knows them. `lastLogin` and `createdAt` in milliseconds since the epoch. */
 export interface Account extends SessionReading {
   mobile: string
   passwordHash: string
-  lastLogin: string | null
-  createdAt: string
+  lastLogin: number | null
+  createdAt: number
 }
 
 /** One moment on two clocks: the database's, in epoch milliseconds, and this process's monotonic one. */
@@ -39,6 +40,12 @@ export interface BeginSession {
   passwordHash: string
   sessionId: string
   ttlSeconds: number
+  deadline: number
+}
+
+/** What an operator's change of a user needs. `deadline` in milliseconds of the database's clock. */
+export interface AccountChange {
+  userId: number
   deadline: number
 }
 
@@ -74,11 +81,12 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     add,
     any,
     liveSessions,
+    readClock,
     ping,
   }
 
-  async function findByMobile(mobile: string): Promise<Account | undefined> {
-    return read(await postgres.run((statements) => statements.findByMobile.execute({ mobile })))
+  async function findByMobile(mobile: string, limitMs?: number): Promise<Account | undefined> {
+    return read(await postgres.run((statements) => statements.findByMobile.execute({ mobile }), limitMs))
   }
 
   async function findById(userId: number, limitMs?: number): Promise<Account | undefined> {
@@ -128,38 +136,39 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return row
   }
 
-  /** Ends whatever session the user has. Undefined when there is no such user, or the deadline has passed. */
-  async function endAnySession(end: { userId: number; deadline: number }): Promise<HeldSession | undefined> {
-    const [row] = await postgres.run((statements) => statements.endAnySession.execute(end))
-    return row
+  /**
+   * Ends whatever session the user has, and gives the account as it is then. Undefined when there is no such user, or the
+   * deadline has passed.
+   */
+  async function endAnySession(change: AccountChange, limitMs: number): Promise<Account | undefined> {
+    return read(await postgres.run((statements) => statements.endAnySession.execute({ ...change }), limitMs))
   }
 
-  /** Refuses the user's logins from now on and ends the session. Undefined as for endAnySession. */
-  async function disable(change: { userId: number; deadline: number }): Promise<HeldSession | undefined> {
-    const [row] = await postgres.run((statements) => statements.disable.execute(change))
-    return row
+  /** Refuses the user's logins from now on and ends the session. Gives the same as endAnySession. */
+  async function disable(change: AccountChange, limitMs: number): Promise<Account | undefined> {
+    return read(await postgres.run((statements) => statements.disable.execute({ ...change }), limitMs))
   }
 
-  /** Lets the user log in again. Undefined as for endAnySession. */
-  async function enable(change: { userId: number; deadline: number }): Promise<HeldSession | undefined> {
-    const [row] = await postgres.run((statements) => statements.enable.execute(change))
-    return row
+  /** Lets the user log in again. Gives the same as endAnySession. */
+  async function enable(change: AccountChange, limitMs: number): Promise<Account | undefined> {
+    return read(await postgres.run((statements) => statements.enable.execute({ ...change }), limitMs))
   }
 
-  /** Sets a new password without asking for the old one, and ends the user's session. */
-  async function setPassword(change: {
-    userId: number
-    passwordHash: string
-    deadline: number
-  }): Promise<HeldSession | undefined> {
-    const [row] = await postgres.run((statements) => statements.setPassword.execute(change))
-    return row
+  /** Sets a new password without asking for the old one, and ends the user's session. Gives the same as endAnySession. */
+  async function setPassword(
+    change: AccountChange & { passwordHash: string },
+    limitMs: number,
+  ): Promise<Account | undefined> {
+    return read(await postgres.run((statements) => statements.setPassword.execute({ ...change }), limitMs))
   }
 
-  /** Creates an account and gives its id. Undefined when the mobile number is taken. */
-  async function add(account: { mobile: string; passwordHash: string }): Promise<number | undefined> {
-    const [row] = await postgres.run((statements) => statements.add.execute(account))
-    return row?.userId
+  /** Creates an account. Undefined when the mobile number is taken, or the deadline has passed. */
+  async function add(
+    account: NewAccount,
+    limitMs: number,
+  ): Promise<Pick<Account, 'userId' | 'createdAt'> | undefined> {
+    const [row] = await postgres.run((statements) => statements.add(account), limitMs)
+    return row && { userId: Number(row.user_id), createdAt: row.created_at }
   }
 
   /** Whether there is any user at all. */
@@ -172,8 +181,15 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return postgres.run((statements) => statements.liveSessions.execute(), 10_000)
   }
 
+  /** The moment that it is for the database, for deadlines where no row has said it. */
+  async function readClock(): Promise<ClockReading> {
+    const [row] = await postgres.run((statements) => statements.readClock.execute())
+    if (!row) throw new Error('a select without a table gave no row')
+    return { database: row.now, monotonic: performance.now() }
+  }
+
   async function ping(): Promise<void> {
-    await postgres.run((statements) => statements.ping.execute())
+    await readClock()
   }
 }
 
