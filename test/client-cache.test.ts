@@ -1,7 +1,9 @@
+import assert from 'node:assert'
 import t from 'tap'
 import { build, claimsOf } from './helper.js'
 import { answerJson, LIVE, logIn, verifierFor } from './support/client.js'
-import { standIn, watchTraffic } from './support/stand-in.js'
+import { until } from './support/servers.js'
+import { answerGate, standIn, watchTraffic } from './support/stand-in.js'
 
 t.test('cacheMs', async (t) => {
   const service = await build(t)
@@ -40,6 +42,20 @@ t.test('cacheMs', async (t) => {
     },
   )
 
+  t.test('that time begins with the question, however late the answer comes', async (t) => {
+    const gate = await answerGate(t, service.url)
+    const { verify } = verifierFor(t, { url: gate.url, cacheMs: 1000 })
+    const token = await logIn(service)
+    gate.hold()
+    const first = verify(token)
+    await until(() => assert.equal(gate.kept(), 1))
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    gate.release()
+    await first
+
+    t.equal(await asked(() => verify(token)), 1)
+  })
+
   t.test('what one request does to its session is not seen by the next', async (t) => {
     const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
     const token = await logIn(service)
@@ -76,7 +92,7 @@ t.test('no more than 10,000 tokens are remembered', async (t) => {
     request.resume()
     answerJson(response, 200, LIVE)
   })
-  const { verify } = verifierFor(t, { url, timeoutMs: 60_000, cacheMs: 600_000 })
+  const { verify } = verifierFor(t, { url, cacheMs: 600_000 })
   await verify('first')
   await verify('first')
   t.equal(traffic.requests, 1)

@@ -23,7 +23,7 @@ t.test('calls about one token', async (t) => {
 
   t.test('that come while it is under way share the next one, and never its answer', async (t) => {
     const gate = await answerGate(t, service.url)
-    const { verify } = verifierFor(t, { url: gate.url, timeoutMs: 20_000 })
+    const { verify } = verifierFor(t, { url: gate.url })
     const token = await logIn(service)
     gate.hold()
     const before = traffic.requests
@@ -43,7 +43,7 @@ t.test('calls about one token', async (t) => {
 
   t.test('of which the first fails are asked again', async (t) => {
     const gate = await answerGate(t, service.url)
-    const { verify } = verifierFor(t, { url: gate.url, timeoutMs: 20_000 })
+    const { verify } = verifierFor(t, { url: gate.url })
     const token = await logIn(service)
     gate.hold()
     const early = t.rejects(verify(token), { name: 'ServiceUnavailable', reason: /ECONNRESET/ })

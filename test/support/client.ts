@@ -4,9 +4,9 @@ import { createVerifier, type Verifier, type VerifierOptions } from '../../src/c
 import { MOBILE, type Service } from '../helper.js'
 import { until } from './servers.js'
 
-/** A verifier that goes with the test. */
+/** A verifier that goes with the test, and has the patience that a busy machine needs. */
 export function verifierFor(t: Test, options: VerifierOptions): Verifier {
-  const verifier = createVerifier(options)
+  const verifier = createVerifier({ timeoutMs: 20_000, ...options })
   t.teardown(verifier.close)
   return verifier
 }
