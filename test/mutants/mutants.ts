@@ -3,10 +3,12 @@ import { answerMutants } from './mutants/answers.js'
 import { credentialMutants } from './mutants/credentials.js'
 import { identifyMutants } from './mutants/identify.js'
 import { protocolMutants } from './mutants/protocol.js'
+import { userMutants } from './mutants/users.js'
 
 export const MUTANTS: Mutant[] = [
   ...protocolMutants,
   ...identifyMutants,
   ...credentialMutants,
   ...answerMutants,
+  ...userMutants,
 ]

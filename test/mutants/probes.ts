@@ -2,7 +2,14 @@ import type { Probe } from './probe.js'
 import { endingProbes } from './probes/endings.js'
 import { outageProbes } from './probes/outages.js'
 import { tokenProbes } from './probes/tokens.js'
+import { userProbes } from './probes/users.js'
 import { witnessProbes } from './probes/witnesses.js'
 
 /** Everything that is tried on purpose, by its name. */
-export const PROBES: Probe[] = [...tokenProbes, ...witnessProbes, ...endingProbes, ...outageProbes]
+export const PROBES: Probe[] = [
+  ...tokenProbes,
+  ...witnessProbes,
+  ...endingProbes,
+  ...outageProbes,
+  ...userProbes,
+]
