@@ -13,6 +13,7 @@ export interface Mutant {
 }
 
 export const SESSIONS = 'services/sessions.js'
+export const USERS = 'services/users.js'
 export const TOKENS = 'services/tokens.js'
 export const KEY_RING = 'services/key-ring.js'
 export const BATCH = 'services/batch.js'

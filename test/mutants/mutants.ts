@@ -4,6 +4,7 @@ import { credentialMutants } from './mutants/credentials.js'
 import { gatewayMutants } from './mutants/gateways.js'
 import { identifyMutants } from './mutants/identify.js'
 import { protocolMutants } from './mutants/protocol.js'
+import { userMutants } from './mutants/users.js'
 
 export const MUTANTS: Mutant[] = [
   ...protocolMutants,
@@ -11,4 +12,5 @@ export const MUTANTS: Mutant[] = [
   ...credentialMutants,
   ...answerMutants,
   ...gatewayMutants,
+  ...userMutants,
 ]

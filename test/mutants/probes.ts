@@ -4,6 +4,7 @@ import { gatewayProbes } from './probes/gateways.js'
 import { keyProbes } from './probes/keys.js'
 import { outageProbes } from './probes/outages.js'
 import { tokenProbes } from './probes/tokens.js'
+import { userProbes } from './probes/users.js'
 import { witnessProbes } from './probes/witnesses.js'
 
 /** Everything that is tried on purpose, by its name. */
@@ -14,4 +15,5 @@ export const PROBES: Probe[] = [
   ...endingProbes,
   ...outageProbes,
   ...gatewayProbes,
+  ...userProbes,
 ]

@@ -28,17 +28,24 @@ export async function startSiblingScene(t: Test) {
   }
   const instances = await Promise.all([startService(t, { env }), startService(t, { env })])
   const urls = instances.map(({ url }) => url) as [string, string]
-  const [here, there] = urls.map((url) => provisioner(url, client)) as [Sibling, Sibling]
-  return { userId, urls, here, there, login, identify, refused }
+  const [here, there] = urls.map((url) => patient(provisioner(url, client))) as [Patient, Patient]
+  return { userId, here, there, tryLogin, login, identify, refused }
 
-  /** Logs in on the first instance. */
-  function login(password = PASSWORD, mobile = MOBILE): Promise<Answer> {
+  /** Logs in on the first instance, whatever comes of it. */
+  function tryLogin(password = PASSWORD, mobile = MOBILE): Promise<Answer> {
     return send(urls[0], 'POST', '/login', { body: { mobile, password } })
+  }
+
+  /** Logs in on the first instance, with the right password, and gives the token. */
+  async function login(password = PASSWORD, mobile = MOBILE): Promise<string> {
+    const { status, body } = await patiently(() => tryLogin(password, mobile))
+    if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
+    return body.data.token
   }
 
   /** What each of the instances says of a token. */
   function identify(token: string): Promise<Answer[]> {
-    return Promise.all(urls.map((url) => send(url, 'GET', '/identify', { token })))
+    return Promise.all(urls.map((url) => patiently(() => send(url, 'GET', '/identify', { token }))))
   }
 
   async function refused(t: Test, token: string, error: string): Promise<void> {
@@ -46,9 +53,23 @@ export async function startSiblingScene(t: Test) {
   }
 }
 
-type Sibling = ReturnType<typeof provisioner>
+type Patient = ReturnType<typeof patient>
 
-export function tokenOf({ status, body }: Answer): string {
-  if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
-  return body.data.token
+/** A sibling that asks again after a 503: doing any of it again is harmless. */
+function patient(sibling: ReturnType<typeof provisioner>) {
+  return {
+    add: (user: { mobile: string; password: string }) => patiently(() => sibling.add(user)),
+    find: (id: number) => patiently(() => sibling.find(id)),
+    setStatus: (id: number, status: string) => patiently(() => sibling.setStatus(id, status)),
+    setPassword: (id: number, password: string) => patiently(() => sibling.setPassword(id, password)),
+    endSession: (id: number) => patiently(() => sibling.endSession(id)),
+  }
+}
+
+/** A machine that is busy with other things does not hash in time. */
+export async function patiently(ask: () => Promise<Answer>): Promise<Answer> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await ask()
+    if (answer.status !== 503 || attempt === 10) return answer
+  }
 }
