@@ -39,6 +39,24 @@ t.test('GET /identify', async (t) => {
     t.equal(large.status, 200)
   })
 
+  t.test('200 without a body for those that prefer as little (RFC 7240)', async (t) => {
+    for (const prefer of ['return=minimal', 'wait=10, Return="minimal"']) {
+      const { status, headers, text } = await service.call('GET', '/identify', { token, headers: { prefer } })
+      t.strictSame([status, text], [200, ''])
+      t.equal(headers.get('content-length'), '0')
+      t.equal(headers.get('preference-applied'), 'return=minimal')
+      t.equal(headers.get('x-user-id'), String(userId))
+    }
+    const all = await service.call('GET', '/identify', {
+      token,
+      headers: { prefer: 'return=representation' },
+    })
+    t.equal(all.body.data.user_id, userId)
+    t.equal(all.headers.get('preference-applied'), null)
+    const refused = await service.call('GET', '/identify', { headers: { prefer: 'return=minimal' } })
+    t.match(refused, { status: 401, body: { error: 'token_missing' } }, 'a refusal says why all the same')
+  })
+
   t.test('401 token_missing without exactly one token in the header', async (t) => {
     const headers = [
       undefined,

@@ -17,7 +17,13 @@ t.test('POST /introspect', async (t) => {
 
     const { data, ...claims } = claimsOf(token)
     t.equal(status, 200)
-    t.strictSame(body, { active: true, token_type: 'Bearer', ...claims, sid: claims.jti, ext: data })
+    t.strictSame(body, {
+      active: true,
+      token_type: 'Bearer',
+      ...claims,
+      sid: claims.jti,
+      ext: { ...data, sid: claims.jti },
+    })
     t.equal(body.sub, String(userId))
     t.equal(headers.get('cache-control'), 'no-store')
     t.match(headers.get('content-type'), /^application\/json/)

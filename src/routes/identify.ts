@@ -22,7 +22,8 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
     summary: 'Who is making this request',
     description:
       'Answers every other method and any path below /identify in the same way and never reads a body, so that ' +
-      'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
+      'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer. With ' +
+      '`Prefer: return=minimal` (RFC 7240) a 200 has headers only.',
     response: {
       200: {
         ...Ok(Identity, 'The token is live.'),
@@ -41,10 +42,18 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
   app.route({ method: others, url: '/identify', schema: hidden, handler: answer })
 }
 
-function answer({ session }: FastifyRequest, reply: FastifyReply) {
+function answer({ session, headers }: FastifyRequest, reply: FastifyReply) {
   reply.header('x-user-id', String(session.userId)).header('x-session-id', session.sessionId)
+  // A proxy that leaves the body of an answer unread has to close the connection that it came on.
+  if (headers.prefer !== undefined && MINIMAL.test(String(headers.prefer))) {
+    reply.header('preference-applied', 'return=minimal').send()
+    return
+  }
   return ok({ user_id: session.userId, login_time: session.loginTime, expires_at: session.expiresAt })
 }
+
+/** The preference of RFC 7240 §4.2, in a list of them. */
+const MINIMAL = /\breturn="?minimal\b/i
 
 /** Every path below /identify is /identify, however it is spelled: the router would refuse a broken %-sequence. */
 export function withoutSubPath(url: string): string {

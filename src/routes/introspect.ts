@@ -11,14 +11,16 @@ interface Needs {
 }
 
 const { iss, sub, jti, iat, exp, aud, data } = Claims.properties
+const SessionId = Type.String({ description: 'The session id: what logging out, or in again, ends.' })
 
 const Active = closed(
   {
     active: Type.Literal(true),
     token_type: Type.Literal('Bearer'),
     ...{ sub, iss, iat, exp, jti, aud },
-    sid: Type.String({ description: 'The session id: what logging out, or in again, ends.' }),
-    ext: data,
+    sid: SessionId,
+    // Of what RFC 7662 does not name, some gateways read nothing else (Oathkeeper).
+    ext: closed({ ...data.properties, sid: SessionId }),
   },
   { description: 'The token is live.' },
 )
@@ -54,7 +56,8 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
 }
 
 function active({ claims: { data, ...claims } }: ClaimedSession) {
-  return { active: true as const, token_type: 'Bearer' as const, ...claims, sid: claims.jti, ext: data }
+  const sid = claims.jti
+  return { active: true as const, token_type: 'Bearer' as const, ...claims, sid, ext: { ...data, sid } }
 }
 
 /** A refused token is an answer here; an outage is not. */

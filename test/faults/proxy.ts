@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface TcpProxy {
   port: number
+  /** How many connections it has accepted so far. */
+  accepted(): number
   /** Sends new connections elsewhere and cuts the old ones. */
   retarget(port: number): void
   /** Cuts every connection. */
@@ -17,7 +19,9 @@ export type Passes = (bytes: Buffer, sent: string) => boolean
 export async function startProxy(target: number, passes: Passes = () => true): Promise<TcpProxy> {
   let current = target
   const open = new Set<Socket>()
+  let accepted = 0
   const server = createServer((near) => {
+    accepted++
     const far = connect(current, '127.0.0.1')
     let sent = ''
     for (const socket of [near, far]) {
@@ -45,6 +49,7 @@ export async function startProxy(target: number, passes: Passes = () => true): P
   }
   return {
     port: (server.address() as { port: number }).port,
+    accepted: () => accepted,
     retarget(port) {
       current = port
       cut()

@@ -120,14 +120,17 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** The path of a program of Redis or PostgreSQL, or undefined where it is not installed. */
+/** Where Debian keeps daemons, which the PATH of other users than root lacks, and modules of Apache. */
+const SYSTEM = ['/usr/sbin', '/usr/lib/apache2/modules']
+
+/** The path of a program or module that the tests need, or undefined where it is not installed. */
 export function findProgram(name: string): string | undefined {
   const versions = '/usr/lib/postgresql'
   const debian = existsSync(versions)
     ? readdirSync(versions).map((version) => join(versions, version, 'bin'))
     : []
-  const directories = [...(process.env.PATH ?? '').split(delimiter), ...debian.reverse()]
-  return directories.map((directory) => join(directory, name)).find(isExecutable)
+  const directories = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM, ...debian.reverse()]
+  return directories.map((directory) => join(directory, name)).find(isUsable)
 }
 
 export function requireProgram(name: string): string {
@@ -146,9 +149,9 @@ export function findPython(modules: readonly string[]): string | undefined {
     ?.stdout.trim()
 }
 
-function isExecutable(path: string): boolean {
+function isUsable(path: string): boolean {
   try {
-    accessSync(path, constants.X_OK)
+    accessSync(path, path.endsWith('.so') ? constants.R_OK : constants.X_OK)
     return true
   } catch {
     return false

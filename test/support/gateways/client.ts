@@ -1,0 +1,56 @@
+import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
+
+/** Names as they are sent: two that differ in case only are two headers. Several values are as many headers. */
+export type Headers = Record<string, string | string[]>
+
+export interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  text: string
+}
+
+interface Options {
+  headers?: Headers
+  body?: Uint8Array | string
+  /** The local address to ask from: all of 127.0.0.0/8 is this machine. */
+  from?: string
+  agent?: Agent
+}
+
+/** Sends one request, with the path left as it is, over a connection of its own unless an agent is given. */
+export function ask(url: string, method: string, path: string, options: Options = {}): Promise<Answer> {
+  const { headers = {}, body = '', from, agent = new Agent() } = options
+  const { hostname, port } = new URL(url)
+  const isChunked = 'Transfer-Encoding' in headers
+  const length = body.length > 0 && !isChunked ? { 'Content-Length': String(Buffer.byteLength(body)) } : {}
+  const lines = Object.entries({ Host: `${hostname}:${port}`, ...headers, ...length }).flatMap(
+    ([name, values]) => [values].flat().flatMap((value) => [name, value]),
+  )
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        agent,
+        hostname,
+        port,
+        method,
+        path,
+        // A list goes out as it is; an object would be put in order first.
+        headers: lines as unknown as OutgoingHttpHeaders,
+        ...(from !== undefined && { localAddress: from }),
+      },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8').on('data', (piece) => (text += piece))
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        )
+        response.on('error', reject)
+      },
+    )
+    sent.on('error', reject).end(body)
+  })
+}
+
+export function bearer(token: string): { Authorization: string } {
+  return { Authorization: `Bearer ${token}` }
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert'
+import type { Test } from 'tap'
+import { startProxy } from '../../faults/proxy.js'
+import {
+  type Backends,
+  claimsOf,
+  MOBILE,
+  PASSWORD,
+  SECRET,
+  send,
+  startBackends,
+  userInserter,
+} from '../../helper.js'
+import { until } from '../servers.js'
+import { startService, temporaryDirectory } from '../service-process.js'
+import { createSigner } from '../tokens/signer.js'
+import { startApp } from './app.js'
+
+export type Platform = Awaited<ReturnType<typeof startPlatform>>
+
+/** What stands around a gateway: the real service on real stores, an app that records what reaches it, and users. */
+export async function startPlatform(t: Test) {
+  const backends = await startBackends(t)
+  const actionLog = `${temporaryDirectory()}/actions.log`
+  const service = await startService(t, { env: { ...settings(backends), USER_ACTION_LOG: actionLog } })
+  // Between gateway and service, to count connections.
+  const line = await startProxy(service.port)
+  const app = await startApp(t)
+  t.teardown(() => line.close())
+  const addUser = userInserter(backends.sql)
+  const userId = await addUser()
+  await warmUp()
+
+  return { backends, service, line, app, actionLog, userId, addUser, logIn, logOut, identify, tokens }
+
+  /** Logs in at the service itself and gives the token. Asks again while the machine is too busy for that. */
+  function logIn(mobile = MOBILE): Promise<string> {
+    return until(async () => {
+      const answer = await send(service.url, 'POST', '/login', { body: { mobile, password: PASSWORD } })
+      assert.equal(answer.status, 200)
+      return answer.body.data.token
+    })
+  }
+
+  async function logOut(token: string): Promise<void> {
+    const { status } = await send(service.url, 'POST', '/logout', { token })
+    if (status !== 200) throw new Error(`logout: ${status}`)
+  }
+
+  /** What the service itself says of a request with that header. */
+  function identify(authorization?: string) {
+    return send(service.url, 'GET', '/identify', { headers: authorization ? { authorization } : {} })
+  }
+
+  /** The first answers of a service are its slowest, and on a busy machine may be too slow: 503. */
+  async function warmUp(): Promise<void> {
+    const token = await logIn()
+    for (let answered = 0; answered < 20; answered++) {
+      await until(async () => assert.equal((await identify(`Bearer ${token}`)).status, 200))
+    }
+  }
+
+  /** One live token, and one of each kind that is refused. */
+  async function tokens() {
+    const superseded = await logIn()
+    const ended = await logIn()
+    await logOut(ended)
+    const live = await logIn()
+    const twoDaysAgo = Date.now() - 2 * 86_400_000
+    const expired = (await createSigner(twoDaysAgo))(userId, claimsOf(live).jti)
+    return { live, superseded, ended, expired, forged: `${live.slice(0, -8)}AAAAAAAA` }
+  }
+}
+
+function settings({ databaseUrl, redis }: Backends): NodeJS.ProcessEnv {
+  return {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redis.url,
+    JWT_SECRET: SECRET,
+    BCRYPT_COST: '10',
+    TRUST_PROXY: '127.0.0.1',
+  }
+}
