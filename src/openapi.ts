@@ -69,9 +69,27 @@ function nameExamples<T extends object>(document: T): T {
 export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
-    uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+    staticCSP: PAGE_POLICY,
+    uiConfig: {
+      // Without the bar on top: its logo breaks the policy, and it is there to choose among documents.
+      layout: 'BaseLayout',
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+    },
   })
+}
+
+/**
+ * The page takes everything from this service, as it was asked for itself. The plugin's own policy would have browsers ask for
+ * HTTPS instead (`upgrade-insecure-requests`): over plain HTTP the page then stays empty on all but loopback addresses.
+ */
+const PAGE_POLICY = {
+  'default-src': "'self'",
+  'img-src': "'self' data:",
+  'object-src': "'none'",
+  'base-uri': "'self'",
+  'frame-ancestors': "'self'",
 }
 
 /**
@@ -157,7 +175,7 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
       ...(data && { data: data.schema }),
     },
     {
-      description: slugs.map((slug) => `\`${slug}\`: ${MESSAGES[slug].en}`).join('\n\n'),
+      description: slugs.map((slug) => `\`${slug}\`: ${asMarkdown(MESSAGES[slug].en)}`).join('\n\n'),
       examples: slugs.map((slug) => ({
         code: status,
         error: slug,
@@ -167,6 +185,11 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
       ...(Object.keys(headers).length > 0 && { headers }),
     },
   )
+}
+
+/** A text as it is, where Markdown would take what is in angle brackets for HTML. */
+function asMarkdown(text: string): string {
+  return text.replaceAll('<', '\\<')
 }
 
 /** What every documented route says of itself. */
