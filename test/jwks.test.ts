@@ -1,11 +1,9 @@
-import assert from 'node:assert'
 import { createRemoteJWKSet, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import t from 'tap'
 import { PAIR_ALGORITHMS } from '../src/services/signing-key.js'
-import { build, SECRET, type Service, startBackends, userInserter } from './helper.js'
-import { PATIENCE, patiently } from './support/patience.js'
-import { until } from './support/servers.js'
-import { keyFile, oneOfEach, publishedBy } from './support/signing-keys.js'
+import { SECRET, startBackends, userInserter } from './helper.js'
+import { identify, logIn, publishes, startKeyed } from './support/keyed-service.js'
+import { keyFile, oneOfEach } from './support/signing-keys.js'
 
 const JWKS = '/.well-known/jwks.json'
 
@@ -18,7 +16,7 @@ await userInserter(backends.sql)()
 
 t.test('GET /.well-known/jwks.json', async (t) => {
   t.test('200 and no key where a secret signs', async (t) => {
-    const service = await build(t, { backends })
+    const service = await startKeyed(t, backends)
 
     const { status, headers, text } = await service.call('GET', JWKS)
 
@@ -30,7 +28,7 @@ t.test('GET /.well-known/jwks.json', async (t) => {
 
   t.test('200 and the public half of each key, in the order of the file, and of no secret', async (t) => {
     const file = keyFile(keys.ES256, keys.EdDSA, keys.RS256)
-    const service = await build(t, { backends, env: { JWT_KEYS_FILE: file.path } })
+    const service = await startKeyed(t, backends, { JWT_KEYS_FILE: file.path })
 
     const { body, text } = await service.call('GET', JWKS)
 
@@ -44,7 +42,7 @@ t.test('GET /.well-known/jwks.json', async (t) => {
   })
 
   t.test('no other method has it, and no token is asked for', async (t) => {
-    const service = await build(t, { backends })
+    const service = await startKeyed(t, backends)
 
     t.equal((await service.call('POST', JWKS, { body: {} })).status, 404)
     t.equal((await service.call('GET', JWKS, { token: 'x.y.z' })).status, 200)
@@ -54,14 +52,14 @@ t.test('GET /.well-known/jwks.json', async (t) => {
 t.test('a sibling that checks with another library', async (t) => {
   for (const algorithm of PAIR_ALGORITHMS) {
     t.test(`accepts what ${algorithm} has signed, and nothing that was changed`, async (t) => {
-      const service = await build(t, { backends, env: { JWT_KEYS_FILE: keyFile(keys[algorithm]).path } })
+      const service = await startKeyed(t, backends, { JWT_KEYS_FILE: keyFile(keys[algorithm]).path })
       const published = remote(service.url)
       const token = await logIn(service)
 
       const { payload, protectedHeader } = await jwtVerify(token, published, EXPECTED)
 
       t.strictSame(protectedHeader, { alg: algorithm, typ: 'session+jwt', kid: keys[algorithm].kid })
-      t.equal(payload.jti, (await patiently(() => service.identify(token))).headers.get('x-session-id'))
+      t.equal(payload.jti, (await identify(service, token)).headers.get('x-session-id'))
       const [header, claims, signature = ''] = token.split('.')
       const other = `${header}.${claims}.${signature.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}`
       await t.rejects(jwtVerify(other, published, EXPECTED), {
@@ -71,26 +69,26 @@ t.test('a sibling that checks with another library', async (t) => {
   }
 
   t.test('accepts nothing that the secret has signed', async (t) => {
-    const service = await build(t, { backends })
+    const service = await startKeyed(t, backends)
 
     await t.rejects(jwtVerify(await logIn(service), remote(service.url), EXPECTED), { name: /^JOSE|^JWKS/ })
   })
 
   t.test('accepts both keys while one follows the other, and then only the new one', async (t) => {
     const file = keyFile(keys.EdDSA)
-    const service = await build(t, { backends, env: { JWT_KEYS_FILE: file.path } })
+    const service = await startKeyed(t, backends, { JWT_KEYS_FILE: file.path })
     const published = remote(service.url)
     const old = await logIn(service)
     await jwtVerify(old, published, EXPECTED)
 
     file.replace(keys.ES256, keys.EdDSA)
-    await until(async () => assert.equal((await publishedBy(service.url)).length, 2), PATIENCE)
+    await publishes(service, keys.ES256, keys.EdDSA)
     const fresh = await logIn(service)
     await jwtVerify(old, published, EXPECTED)
     t.equal((await jwtVerify(fresh, published, EXPECTED)).protectedHeader.alg, 'ES256')
 
     file.replace(keys.ES256)
-    await until(async () => assert.equal((await publishedBy(service.url)).length, 1), PATIENCE)
+    await publishes(service, keys.ES256)
     await jwtVerify(fresh, remote(service.url), EXPECTED)
     await t.rejects(jwtVerify(old, remote(service.url), EXPECTED), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
   })
@@ -99,8 +97,4 @@ t.test('a sibling that checks with another library', async (t) => {
 /** As a sibling would have it, but without the pause between two readings: a test does not wait half a minute. */
 function remote(url: string): JWTVerifyGetKey {
   return createRemoteJWKSet(new URL(JWKS, url), { cooldownDuration: 0 })
-}
-
-function logIn(service: Service): Promise<string> {
-  return until(() => service.login(), PATIENCE)
 }

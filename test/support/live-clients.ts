@@ -59,7 +59,7 @@ export async function startClients(t: Test, backends: Backends, urls: string[]) 
   }
 
   /** Until so many more checks were answered. */
-  async function someChecks(count = 40): Promise<void> {
+  async function someChecks(count = 20): Promise<void> {
     const enough = checks + count
     await until(() => assert.ok(checks >= enough), PATIENCE)
   }

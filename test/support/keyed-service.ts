@@ -1,0 +1,31 @@
+import assert from 'node:assert'
+import type { Test } from 'tap'
+import type { PrivateJwk } from '../../src/services/private-jwk.js'
+import { type Answer, type Backends, build, type Service, silent } from '../helper.js'
+import { PATIENCE, patiently } from './patience.js'
+import { until } from './servers.js'
+import { publishedBy } from './signing-keys.js'
+
+/** An instance with these settings, and little time for closing: the test's own connections are all that is left by then. */
+export function startKeyed(
+  t: Test,
+  backends: Backends,
+  env: NodeJS.ProcessEnv = {},
+  log = silent(),
+): Promise<Service> {
+  return build(t, { backends, log, env: { SHUTDOWN_SECONDS: '1', ...env } })
+}
+
+export function logIn(service: Service): Promise<string> {
+  return until(() => service.login(), PATIENCE)
+}
+
+export function identify(service: Service, token: string): Promise<Answer> {
+  return patiently(() => service.identify(token))
+}
+
+/** Waits until exactly these keys are published, in this order. */
+export async function publishes({ url }: Service, ...keys: PrivateJwk[]): Promise<void> {
+  const kids = keys.map(({ kid }) => kid)
+  await until(async () => assert.deepEqual(await publishedBy(url), kids), PATIENCE)
+}
