@@ -120,10 +120,8 @@ export async function build(
   }
 
   /** Logs in and gives the token. */
-  async function login({ mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
-    const { status, body } = await call('POST', '/login', { body: { mobile, password } })
-    if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
-    return body.data.token
+  function login({ mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
+    return logInPatiently(url, { mobile, password })
   }
 
   function identify(token: string): Promise<Answer> {
@@ -198,6 +196,24 @@ export interface CallOptions {
   body?: unknown
   headers?: Record<string, string>
 }
+
+/**
+ * Logs in, again after a 503, and gives the token: hashing has the lowest priority, and a machine that is busy with other
+ * tests does not always hash in time.
+ */
+export async function logInPatiently(
+  url: string,
+  { mobile = MOBILE, password = PASSWORD } = {},
+): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const { status, body } = await send(url, 'POST', '/login', { body: { mobile, password } })
+    if (status === 200) return body.data.token
+    if (status !== 503 || attempt === PATIENCE) throw new Error(`login: ${status} ${body.error}`)
+  }
+}
+
+/** Attempts of a login; each may take more than a second. */
+const PATIENCE = 5
 
 export async function send(
   url: string,
