@@ -25,7 +25,8 @@ const verdict = {
 }
 
 const { data, ...claims } = verdict.payload
-const introspection = { active: true, token_type: 'Bearer', ...claims, sid: claims.jti, ext: data } as const
+const sid = claims.jti
+const introspection = { active: true, token_type: 'Bearer', ...claims, sid, ext: { ...data, sid } } as const
 
 const app = Fastify()
 await app.register(formbody)
