@@ -16,6 +16,7 @@ const StoreState = OneOf(['up', 'away'])
 const Stores = closed({ postgres: StoreState, redis: StoreState })
 
 export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) => {
+  const unavailable = refusals()[STATUS_OF.temporarily_unavailable]
   const schema = {
     tags: ['operation'],
     operationId: 'readyz',
@@ -28,9 +29,12 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
           code: Type.Literal(STATUS_OF.temporarily_unavailable),
           error: OneOf(['temporarily_unavailable']),
           msg: Type.String({ examples: [MESSAGES.temporarily_unavailable.en] }),
-          data: Stores,
+          data: Type.Optional(Stores),
         },
-        { description: 'A store is away; `data` names it.' },
+        {
+          description: 'A store is away, and `data` names it. Without `data`: this process is closing.',
+          headers: unavailable?.headers,
+        },
       ),
     },
   } satisfies Documented
