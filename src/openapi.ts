@@ -84,9 +84,27 @@ function nameExamples<T extends object>(document: T): T {
 export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
-    uiConfig: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+    staticCSP: PAGE_POLICY,
+    uiConfig: {
+      // Without the bar on top: its logo breaks the policy, and it is there to choose among documents.
+      layout: 'BaseLayout',
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+    },
   })
+}
+
+/**
+ * The page takes everything from this service, as it was asked for itself. The plugin's own policy would have browsers ask for
+ * HTTPS instead (`upgrade-insecure-requests`): over plain HTTP the page then stays empty on all but loopback addresses.
+ */
+const PAGE_POLICY = {
+  'default-src': "'self'",
+  'img-src': "'self' data:",
+  'object-src': "'none'",
+  'base-uri': "'self'",
+  'frame-ancestors': "'self'",
 }
 
 /** Documents, on a route inside a guard's scope, what the guard asks for, and how it refuses. */
