@@ -171,11 +171,16 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
   return Type.Object(
     { code: Type.Literal(status), error: OneOf(slugs), msg: Type.String() },
     {
-      description: slugs.map((slug) => `\`${slug}\`: ${MESSAGES[slug].en}`).join('\n\n'),
+      description: slugs.map((slug) => `\`${slug}\`: ${asMarkdown(MESSAGES[slug].en)}`).join('\n\n'),
       examples: slugs.map((slug) => ({ code: status, error: slug, msg: MESSAGES[slug].en })),
       ...(Object.keys(headers).length > 0 && { headers }),
     },
   )
+}
+
+/** A text as it is, where Markdown would take what is in angle brackets for HTML. */
+function asMarkdown(text: string): string {
+  return text.replaceAll('<', '\\<')
 }
 
 /** What every documented route says of itself. */
