@@ -1,7 +1,7 @@
 /**
- * `npm test`: finds or installs PostgreSQL, Redis and PgBouncer, starts one PostgreSQL for all test files, runs them with tap, and
- * stops it again; then injects the short selection of faults. With arguments, which go to tap, only the files that they
- * name: `npm test -- test/login.test.ts`.
+ * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer and Chromium, starts one PostgreSQL for all test files, runs them
+ * with tap, and stops it again; then injects the short selection of faults. With arguments, which go to tap, only the files
+ * that they name: `npm test -- test/login.test.ts`.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,6 +15,7 @@ const NEEDED = {
   postgres: 'postgresql',
   initdb: 'postgresql',
   pgbouncer: 'pgbouncer',
+  chromium: 'chromium',
 }
 
 installMissing()
