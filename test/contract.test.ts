@@ -4,22 +4,10 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { FILE_SETTINGS, SETTINGS } from '../src/config.js'
 import { build } from './helper.js'
-
-interface Operation {
-  operationId?: string
-  summary?: string
-  security?: Record<string, []>[]
-  responses: Record<string, { content?: Record<string, { schema: object }> }>
-}
+import { document, operations } from './support/openapi.js'
 
 const root = new URL('../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
-const document: { paths: Record<string, Record<string, Operation>> } & Record<string, unknown> = JSON.parse(
-  read('openapi/openapi.json'),
-)
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
-)
 
 t.test('the committed document is what the routes say: else run npm run openapi', async (t) => {
   const print = (...options: string[]) =>
@@ -41,11 +29,11 @@ t.test('every operation has a name, a summary, its failures and what to show', a
     openapi: '3.1.0',
     components: { securitySchemes: { bearer: {}, jwt: {}, client: {} } },
   })
-  t.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, operations.length)
-  for (const { path, operation } of operations) {
-    t.ok(operation.operationId && operation.summary, path)
-    t.ok('500' in operation.responses && '503' in operation.responses, path)
-    if (operation.security) t.ok(WAYS.includes(JSON.stringify(operation.security)), path)
+  t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
+  for (const { path, operationId, summary, responses, security } of operations) {
+    t.ok(operationId && summary, path)
+    t.ok('500' in responses && '503' in responses, path)
+    if (security) t.ok(WAYS.includes(JSON.stringify(security)), path)
   }
 })
 
@@ -54,7 +42,7 @@ const WAYS = ['[{"bearer":[]},{"jwt":[]}]', '[{"client":[]}]']
 
 t.test('every route that documents security refuses without it', async (t) => {
   const service = await build(t)
-  const guarded = operations.filter(({ operation }) => operation.security)
+  const guarded = operations.filter(({ security }) => security)
 
   t.strictSame(guarded.map(({ path }) => path).sort(), [
     '/identify',

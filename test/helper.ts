@@ -10,6 +10,7 @@ import { openKeys } from '../src/keys.js'
 import { createActionLog } from '../src/services/action-log.js'
 import { readKeySet } from '../src/services/key-set.js'
 import { openStores } from '../src/stores/stores.js'
+import { expectDocumentedFrom, requireDocumented } from './support/documented.js'
 import { type Server, startRedis } from './support/servers.js'
 
 export const SECRET = 'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAd'
@@ -86,6 +87,7 @@ export async function build(
     log,
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  expectDocumentedFrom(url)
   const redisClient = new Redis(redis.url)
   redisClient.on('error', () => undefined)
   t.teardown(async () => {
@@ -215,6 +217,7 @@ export async function logInPatiently(
 /** Attempts of a login; each may take more than a second. */
 const PATIENCE = 5
 
+/** Sends one request. What an instance of the service answers must be documented; it is read whole. */
 export async function send(
   url: string,
   method: string,
@@ -232,9 +235,11 @@ export async function send(
     ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
   })
   const text = await response.text()
+  const { status } = response
+  requireDocumented(url, { method, path, status, headers: Object.fromEntries(response.headers), text })
   const isJson = response.headers.get('content-type')?.startsWith('application/json')
   return {
-    status: response.status,
+    status,
     headers: response.headers,
     body: isJson && text ? JSON.parse(text) : text,
     text,

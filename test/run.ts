@@ -1,7 +1,7 @@
 /**
- * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer, Flask and the gateways of examples/, starts one PostgreSQL for
- * all test files, runs them with tap, and stops it again; then injects the short selection of faults. With arguments, which
- * go to tap, only the files that they name: `npm test -- test/login.test.ts`.
+ * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer, Flask, Chromium and the gateways of examples/, starts one
+ * PostgreSQL for all test files, runs them with tap, and stops it again; then injects the short selection of faults. With
+ * arguments, which go to tap, only the files that they name: `npm test -- test/login.test.ts`.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,6 +21,7 @@ const NEEDED = {
   haproxy: 'haproxy',
   apache2: 'apache2',
   'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
+  chromium: 'chromium',
 }
 
 /** The same for modules of Python. */

@@ -1,5 +1,12 @@
 import { Agent, request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
 import type { Test } from 'tap'
+import { requireDocumented } from './documented.js'
+
+interface Answer {
+  status: number
+  headers: Record<string, unknown>
+  text: string
+}
 
 /** Sends requests one after another over one connection, with paths and bodies left as they are. */
 export function rawPathClient(t: Test, url: string) {
@@ -7,13 +14,13 @@ export function rawPathClient(t: Test, url: string) {
   t.teardown(() => agent.destroy())
   const { hostname, port } = new URL(url)
 
-  return (
+  return async (
     method: string,
     path: string,
     headers: OutgoingHttpHeaders = {},
     body: Uint8Array = new Uint8Array(),
-  ) =>
-    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
+  ) => {
+    const answer = await new Promise<Answer>((resolve, reject) => {
       const length = body.length > 0 ? { 'content-length': body.length } : {}
       const options = { agent, hostname, port, method, path, headers: { ...headers, ...length } }
       httpRequest(options, (response) => {
@@ -29,4 +36,7 @@ export function rawPathClient(t: Test, url: string) {
         .on('error', reject)
         .end(body)
     })
+    requireDocumented(url, { method, path, ...answer })
+    return answer
+  }
 }

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { requireDocumented } from './documented.js'
 
 /** An answer as it came over the wire. */
 export interface RawAnswer {
@@ -56,7 +57,7 @@ export async function exchange(
     if (parse(received, head).length >= answers) stop()
   })
 
-  const pieces = typeof bytes === 'string' || Buffer.isBuffer(bytes) ? [bytes] : bytes
+  const pieces = typeof bytes === 'string' || Buffer.isBuffer(bytes) ? [bytes] : [...bytes]
   for (const piece of pieces) {
     if (closed) break
     socket.write(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece)
@@ -65,7 +66,16 @@ export async function exchange(
   await stopped
   clearTimeout(giveUp)
   socket.destroy()
-  return { answers: parse(received, head), closed, afterMs: afterMs ?? performance.now() - started }
+  const found = parse(received, head)
+  requireFirstDocumented(url, pieces, found[0])
+  return { answers: found, closed, afterMs: afterMs ?? performance.now() - started }
+}
+
+/** Of several answers only the first is known to belong to the first line. Node's own refusals have no content type. */
+function requireFirstDocumented(url: string, [start = '']: (string | Buffer)[], answer?: RawAnswer): void {
+  const [, method, path] = /^([A-Z-]+) (\S+) HTTP\/1\.1\r\n/.exec(String(start)) ?? []
+  if (!answer?.headers['content-type'] || method === undefined || path === undefined) return
+  requireDocumented(url, { method, path, ...answer })
 }
 
 /** A request as text. `body` is announced by its length unless a header says otherwise. */

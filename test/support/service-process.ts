@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { expectDocumentedFrom } from './documented.js'
 import { freePort, until } from './servers.js'
 
 /** The built command line: what an operator runs, not what the tests import. */
@@ -116,6 +117,7 @@ export async function startService(t: Test, options: SpawnOptions = {}): Promise
   const running = spawnCli(['serve'], { ...options, env: { ...options.env, PORT: String(port) } })
   t.teardown(() => running.stop())
   const url = `http://127.0.0.1:${port}`
+  expectDocumentedFrom(url)
   await Promise.race([
     until(() => isAlive(url), { withinMs: 70_000 }),
     running.exited.then(({ code, signal, stderr }) => {

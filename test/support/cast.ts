@@ -1,0 +1,116 @@
+import assert from 'node:assert'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { Slug } from '../../src/errors.js'
+import { type Answer, build, type CallOptions, claimsOf, PASSWORD, type Service } from '../helper.js'
+import { type About, type Asker, exampleRequest } from './example-requests.js'
+import type { Operation } from './openapi.js'
+import { until } from './servers.js'
+
+/** What the document shows as a password, and its bcrypt hash at cost 10. */
+const SHOWN_PASSWORD = 'correct horse battery staple'
+const SHOWN_HASH = '$2b$10$h1TGiaH2c5PHkK7mZqptwOfbfbc0C7/peCt6uCuJqFrO45kTbn3AG'
+
+/** Wrong passwords after which the service throttles. */
+const FAILURES = 3
+
+/** Refusals of what never became a request of an operation. */
+type OfNoOperation = 'request_timeout' | 'headers_too_large'
+
+/** Refusals that an instance gives to every request, or to none. */
+type OfAnInstance = 'internal' | 'temporarily_unavailable'
+
+export type Cause = Exclude<Slug, OfNoOperation | OfAnInstance>
+
+/** People who ask what the document shows, and every way of being refused for it. */
+export async function createCast(t: Test) {
+  const service = await build(t, { env: { LOGIN_MAX_FAILURES: String(FAILURES) } })
+  const client = await service.addClient(['introspect', 'revoke', 'users'])
+  const specialists = [await service.addClient(['introspect']), await service.addClient(['revoke'])]
+  let people = 0
+  const anybody = await somebody()
+  const dead = await deadTokens()
+
+  // A slug that is missing here does not compile.
+  const causes: Record<Cause, (operation: Operation) => Promise<Answer>> = {
+    invalid_request: (operation) =>
+      ask(operation, anybody, operation.requestBody ? { changes: { body: '' } } : { about: { userId: 0 } }),
+    payload_too_large: (operation) => ask(operation, anybody, { changes: { body: 'x'.repeat(5000) } }),
+    unsupported_media_type: (operation) =>
+      ask(operation, anybody, { changes: { headers: { 'content-type': 'text/plain' } } }),
+    token_missing: (operation) => ask(operation, {}),
+    token_invalid: (operation) => ask(operation, { token: 'x.y.z' }),
+    token_expired: (operation) => ask(operation, { token: dead.expired }),
+    session_superseded: (operation) => ask(operation, { token: dead.superseded }),
+    session_ended: (operation) => ask(operation, { token: dead.ended }),
+    user_disabled: (operation) => ask(operation, { token: dead.disabled }),
+    invalid_credentials: async (operation) => ask(operation, await somebodyElse()),
+    too_many_attempts: async (operation) => {
+      const guessed = await somebodyElse()
+      for (let failures = 0; failures < FAILURES; failures++) await ask(operation, guessed)
+      return ask(operation, guessed)
+    },
+    mobile_taken: (operation) => ask(operation, anybody),
+    not_found: (operation) => ask(operation, anybody, { about: { userId: anybody.userId + 1_000_000 } }),
+    invalid_client: (operation) => ask(operation, {}),
+    not_allowed: async (operation) => {
+      // One of them lacks the permission, whichever it is.
+      const [first, second] = await Promise.all(specialists.map((client) => ask(operation, { client })))
+      return (first?.status === 403 ? first : second) as Answer
+    },
+  }
+
+  return { service, causes, somebody, newMobile, ask }
+
+  /** Logged in, with the password that the document shows. */
+  async function somebody(mobile = newMobile()) {
+    const userId = await service.addUser({ mobile, hash: SHOWN_HASH })
+    return { userId, mobile, client, token: await logIn(service, mobile) }
+  }
+
+  /** Logged in, with another password. */
+  async function somebodyElse() {
+    const mobile = newMobile()
+    const userId = await service.addUser({ mobile })
+    return { userId, mobile, client, token: await logIn(service, mobile, PASSWORD) }
+  }
+
+  /** Of one person each, because a newer login would change what is wrong with the token. */
+  async function deadTokens() {
+    const [superseded, ended, disabled] = [await somebody(), await somebody(), await somebody()]
+    await logIn(service, superseded.mobile)
+    await service.logout(ended.token)
+    await service.sql`update user_login set status = 'disabled' where user_id = ${disabled.userId}`
+    const brief = await build(t, { backends: service.backends, env: { TOKEN_TTL_SECONDS: '1' } })
+    const expired = await logIn(brief, (await somebody()).mobile)
+    while (Date.now() < claimsOf(expired).exp * 1000) await sleep(20)
+    return { expired, superseded: superseded.token, ended: ended.token, disabled: disabled.token }
+  }
+
+  function newMobile(): string {
+    return `+861380014${String(people++).padStart(4, '0')}`
+  }
+
+  async function ask(
+    operation: Operation,
+    asker: Asker,
+    { about = asker as About, changes = {} as CallOptions } = {},
+  ): Promise<Answer> {
+    const [method, path, options] = exampleRequest(operation, asker, about)
+    const headers = { ...options.headers, ...changes.headers }
+    return unlessBusy(() => service.call(method, path, { ...options, ...changes, headers }))
+  }
+}
+
+function logIn(service: Service, mobile: string, password = SHOWN_PASSWORD): Promise<string> {
+  return until(() => service.login({ mobile, password }))
+}
+
+/** Hashing has the lowest priority, and refuses what it could not do in time: a busy machine is no failure of the test. */
+function unlessBusy(ask: () => Promise<Answer>): Promise<Answer> {
+  return until(async () => {
+    const answer = await ask()
+    assert.notEqual(answer.status, 503)
+    return answer
+  })
+}
