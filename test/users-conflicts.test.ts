@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { PASSWORD } from './helper.js'
 import { patiently, startSiblingScene } from './support/sibling-scene.js'
 
 t.test('two changes at the same instant, one on each instance', async (t) => {
-  const { userId, here, there, tryLogin, login, refused } = await startSiblingScene(t)
+  const { userId, here, there, tryLogin, login, identify, refused } = await startSiblingScene(t)
 
   t.test('disabled and enabled, 30 times: both are done, and one of them last', async (t) => {
     for (let round = 0; round < 30; round++) {
@@ -34,6 +35,21 @@ t.test('two changes at the same instant, one on each instance', async (t) => {
       for (const answer of answers) t.match(answer, { status: 200, body: { data: { status: 'disabled' } } })
       await refused(t, token, 'user_disabled')
       await here.setStatus(userId, 'active')
+    }
+  })
+
+  t.test('the session ended and a newer login, 20 times: the older session is over', async (t) => {
+    for (let round = 0; round < 20; round++) {
+      const older = await login()
+      const [newer, ended] = await Promise.all([
+        login(),
+        sleep(5 * round).then(() => there.endSession(userId)),
+      ])
+
+      t.equal(ended.status, 200)
+      for (const answer of await identify(older)) t.equal(answer.status, 401)
+      const [seenHere, seenThere] = await identify(newer)
+      t.strictSame(seenHere?.body, seenThere?.body, 'the newer one lives or not, but everywhere')
     }
   })
 
