@@ -9,7 +9,8 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'language.ts': /^$/,
   'messages.ts': /^language\.ts$/,
   'lingering-close.ts': /^$/,
-  'errors.ts': /^(language|lingering-close|messages)\.ts$/,
+  'errors.ts': /^(language|messages)\.ts$/,
+  'error-answers.ts': /^(errors|language|lingering-close|messages)\.ts$/,
   'schemas.ts': /^$/,
   'session.ts': /^$/,
   'presented-token.ts': /^errors\.ts$/,
@@ -17,11 +18,12 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'config.ts': /^(errors|signing-secret)\.ts$/,
   'log.ts': /^errors\.ts$/,
   'openapi.ts': /^(errors|messages|presented-token|schemas)\.ts$/,
-  'hooks/': /^(errors|messages|openapi|presented-token|schemas|session)\.ts$|^(hooks|services)\//,
+  'hooks/':
+    /^(error-answers|errors|messages|openapi|presented-token|schemas|session)\.ts$|^(hooks|services)\//,
   'routes/': /^(errors|messages|openapi|presented-token|schemas)\.ts$|^(hooks|services)\//,
   'services/': /^(errors|messages|log|config|session)\.ts$|^(services|stores)\//,
   'stores/': /^(errors|config)\.ts$|^stores\//,
-  'client.ts': /^(errors|presented-token|session)\.ts$|^client\//,
+  'client.ts': /^(error-answers|errors|presented-token|session)\.ts$|^client\//,
   // Of the route its types alone: client-package.test.ts runs the client without what a route needs.
   'client/': /^(errors|session)\.ts$|^client\/|^routes\/verify\.ts$/,
 }

@@ -1,7 +1,8 @@
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { asRefusal, logUnexpected, type Refusal } from '../errors.js'
+import { asRefusal, logUnexpected } from '../error-answers.js'
+import type { Refusal } from '../errors.js'
 import { documentOauthErrors } from '../openapi.js'
 
 /**
