@@ -1,7 +1,7 @@
 /**
  * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer, Flask, Chromium and the gateways of examples/, starts one
- * PostgreSQL for all test files, runs them with tap, and stops it again; then injects the short selection of faults. With
- * arguments, which go to tap, only the files that they name: `npm test -- test/login.test.ts`.
+ * PostgreSQL for all test files, runs them with tap, and stops it again; then injects a short selection of the faults, or all
+ * of them with `CI=true`. With arguments, which go to tap, only the files that they name: `npm test -- test/login.test.ts`.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,6 +9,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import { migrate } from '../src/stores/postgres.js'
 import { findProgram, findPython, startPostgres } from './support/servers.js'
+
+/** Nothing is left out, however long it takes. */
+const isCi = process.env.CI === 'true'
 
 /** Programs, and the Debian packages that they are in. */
 const NEEDED = {
@@ -22,6 +25,7 @@ const NEEDED = {
   apache2: 'apache2',
   'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
   chromium: 'chromium',
+  ...(isCi && { faketime: 'faketime', ip: 'iproute2', 'redis-cli': 'redis-tools' }),
 }
 
 /** The same for modules of Python. */
@@ -75,8 +79,9 @@ async function runTap(env: NodeJS.ProcessEnv): Promise<number> {
 }
 
 function injectFaults(): Promise<number> {
-  console.log('\nFaults: a selection, one after the other (npm run test:faults has all of them)')
-  return run('tsx', ['test/faults/run.ts', '--short'], 'inherit')
+  const [which, options] = isCi ? ['all of them', []] : ['a selection', ['--short']]
+  console.log(`\nFaults: ${which}, one after the other (npm run test:faults has all of them)`)
+  return run('tsx', ['test/faults/run.ts', ...options], 'inherit')
 }
 
 /** tap is built with a TypeScript plugin of its own, which .taprc takes out; that counts only once tap is built anew. */
