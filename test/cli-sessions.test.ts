@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import t from 'tap'
-import { build, MOBILE, PASSWORD, startBackends } from './helper.js'
+import { build, environmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
 import { type Exit, runCli, temporaryDirectory } from './support/service-process.js'
 
 const MAX_FAILURES = 3
@@ -13,9 +13,7 @@ const service = await build(t, { backends, env: { LOGIN_MAX_FAILURES: String(MAX
 const userId = await service.addUser()
 const actionLog = `${temporaryDirectory()}/user_action.log`
 const env = {
-  DATABASE_URL: backends.databaseUrl,
-  REDIS_URL: backends.redis.url,
-  BCRYPT_COST: '10',
+  ...environmentOf(backends),
   LOGIN_MAX_FAILURES: String(MAX_FAILURES),
   USER_ACTION_LOG: actionLog,
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert'
 import t from 'tap'
 import { build, claimsOf } from './helper.js'
-import { answerJson, LIVE, logIn, verifierFor } from './support/client.js'
+import { answerJson, LIVE, verifierFor } from './support/client.js'
 import { until } from './support/servers.js'
 import { answerGate, standIn, watchTraffic } from './support/stand-in.js'
 
@@ -17,7 +17,7 @@ t.test('cacheMs', async (t) => {
 
   t.test('is off unless it is set: every call asks', async (t) => {
     const { verify } = verifierFor(t, { url: service.url })
-    const token = await logIn(service)
+    const token = await service.login()
 
     for (let time = 0; time < 3; time++) t.equal(await asked(() => verify(token)), 1)
   })
@@ -27,7 +27,7 @@ t.test('cacheMs', async (t) => {
     async (t) => {
       const cacheMs = 3000
       const { verify } = verifierFor(t, { url: service.url, cacheMs })
-      const token = await logIn(service)
+      const token = await service.login()
       const started = performance.now()
       await verify(token)
       const known = performance.now()
@@ -45,7 +45,7 @@ t.test('cacheMs', async (t) => {
   t.test('that time begins with the question, however late the answer comes', async (t) => {
     const gate = await answerGate(t, service.url)
     const { verify } = verifierFor(t, { url: gate.url, cacheMs: 1000 })
-    const token = await logIn(service)
+    const token = await service.login()
     gate.hold()
     const first = verify(token)
     await until(() => assert.equal(gate.kept(), 1))
@@ -58,7 +58,7 @@ t.test('cacheMs', async (t) => {
 
   t.test('what one request does to its session is not seen by the next', async (t) => {
     const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
-    const token = await logIn(service)
+    const token = await service.login()
     for (let time = 0; time < 3; time++) {
       const session = await verify(token)
       t.equal(session.userId, userId)
@@ -68,7 +68,7 @@ t.test('cacheMs', async (t) => {
 
   t.test('a refusal is not kept', async (t) => {
     const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
-    const token = await logIn(service)
+    const token = await service.login()
     await service.logout(token)
 
     for (let time = 0; time < 2; time++) t.equal(await asked(() => t.rejects(verify(token))), 1)
@@ -79,7 +79,7 @@ t.test('cacheMs never lets a token outlive its exp', async (t) => {
   const service = await build(t, { env: { TOKEN_TTL_SECONDS: '2' } })
   await service.addUser()
   const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
-  const token = await logIn(service)
+  const token = await service.login()
   await verify(token)
 
   await new Promise((resolve) => setTimeout(resolve, claimsOf(token).exp * 1000 - Date.now()))

@@ -4,7 +4,6 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { requireSession, securitySchemes } from '../src/client.js'
 import { build, claimsOf, type Service, send } from './helper.js'
-import { logIn } from './support/client.js'
 import { flawsOf } from './support/envelope.js'
 import { exchange, request } from './support/raw-http.js'
 import { until } from './support/servers.js'
@@ -19,7 +18,7 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
   const mine = (token: string) => send(url, 'GET', '/mine', { token })
 
   t.test('200 and whose request it is', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     const { jti, exp, data } = claimsOf(token)
 
     const { status, body } = await mine(token)
@@ -29,7 +28,7 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
   })
 
   t.test('200 for both schemes, in any case, and for every method', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     for (const scheme of ['Bearer', 'bearer', 'JWT', 'jwt']) {
       for (const method of ['GET', 'POST']) {
         const headers = { authorization: `${scheme} ${token}` }
@@ -40,10 +39,10 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
 
   t.test('401 and all that the service itself would say, header by header', async (t) => {
     await service.addUser({ mobile: OTHER })
-    const ended = await logIn(service, OTHER)
+    const ended = await service.login({ mobile: OTHER })
     await service.logout(ended)
-    const superseded = await logIn(service)
-    await logIn(service)
+    const superseded = await service.login()
+    await service.login()
     const tokens = [superseded, ended, `${ended.slice(0, -8)}AAAAAAAA`, 'x.y.z', 'a"b', 'x'.repeat(5000)]
     const headers = [
       {},
@@ -72,7 +71,7 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
   })
 
   t.test('401 token_missing for two Authorization headers, whatever the second says', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     const twice = ['Connection: close', `Authorization: Bearer ${token}`, 'authorization: Bearer x.y.z']
 
     const { answers } = await exchange(url, request('GET', '/mine', twice))
@@ -97,7 +96,7 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
 t.test('503 in the service’s form while nobody knows, and the reason in the sibling’s log', async (t) => {
   const service = await build(t)
   await service.addUser()
-  const token = await logIn(service)
+  const token = await service.login()
   const { url, lines } = await sibling(t, service)
   service.redis.process.kill('SIGSTOP')
 
@@ -118,7 +117,7 @@ t.test('closing the sibling closes its connections to the service', async (t) =>
   const service = await build(t)
   await service.addUser()
   const traffic = watchTraffic(service.app.server)
-  const token = await logIn(service)
+  const token = await service.login()
   await until(() => assert.equal(traffic.open, 1))
   const { app, url } = await sibling(t, service)
   await send(url, 'GET', '/mine', { token })

@@ -1,7 +1,7 @@
 import assert from 'node:assert'
 import t from 'tap'
 import { build } from './helper.js'
-import { logIn, verifierFor } from './support/client.js'
+import { verifierFor } from './support/client.js'
 import { until } from './support/servers.js'
 import { answerGate, watchTraffic } from './support/stand-in.js'
 
@@ -12,7 +12,7 @@ t.test('calls about one token', async (t) => {
 
   t.test('that come together are one request', async (t) => {
     const { verify } = verifierFor(t, { url: service.url })
-    const token = await logIn(service)
+    const token = await service.login()
     const before = traffic.requests
 
     const sessions = await Promise.all(Array.from({ length: 50 }, () => verify(token)))
@@ -24,7 +24,7 @@ t.test('calls about one token', async (t) => {
   t.test('that come while it is under way share the next one, and never its answer', async (t) => {
     const gate = await answerGate(t, service.url)
     const { verify } = verifierFor(t, { url: gate.url })
-    const token = await logIn(service)
+    const token = await service.login()
     gate.hold()
     const before = traffic.requests
     const early = [verify(token), verify(token)]
@@ -44,7 +44,7 @@ t.test('calls about one token', async (t) => {
   t.test('of which the first fails are asked again', async (t) => {
     const gate = await answerGate(t, service.url)
     const { verify } = verifierFor(t, { url: gate.url })
-    const token = await logIn(service)
+    const token = await service.login()
     gate.hold()
     const early = t.rejects(verify(token), { name: 'ServiceUnavailable', reason: /ECONNRESET/ })
     await until(() => assert.equal(gate.kept(), 1))
@@ -60,7 +60,7 @@ t.test('calls about one token', async (t) => {
     const { verify } = verifierFor(t, { url: service.url })
     const seen = { accepted: 0, refused: 0 }
     for (let round = 0; round < 10; round++) {
-      const token = await logIn(service)
+      const token = await service.login()
       let isLoggedOut = false
       const client = async () => {
         for (let after = 0; after < 5; ) {
@@ -91,7 +91,7 @@ t.test('calls about different tokens are requests of their own', async (t) => {
   await service.addUser({ mobile: '+8613800138001' })
   const traffic = watchTraffic(service.app.server)
   const { verify } = verifierFor(t, { url: service.url })
-  const tokens = [await logIn(service), await logIn(service, '+8613800138001')]
+  const tokens = [await service.login(), await service.login({ mobile: '+8613800138001' })]
   const before = traffic.requests
 
   const sessions = await Promise.all([...tokens, ...tokens].map(verify))

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { createVerifier } from '../src/client.js'
-import { MOBILE, PASSWORD, SECRET, send, startBackends, userInserter } from './helper.js'
+import { environmentOf, logIn, startBackends, userInserter } from './helper.js'
 import { answerJson, LIVE, TOKEN, timed, verifierFor } from './support/client.js'
 import { freePort, until } from './support/servers.js'
 import { startService } from './support/service-process.js'
@@ -98,15 +98,11 @@ t.test('the service is stopped and started again', async (t) => {
   const backends = await startBackends(t)
   await userInserter(backends.sql)()
   const env = {
-    DATABASE_URL: backends.databaseUrl,
-    REDIS_URL: backends.redis.url,
-    JWT_SECRET: SECRET,
-    BCRYPT_COST: '10',
+    ...environmentOf(backends),
     PORT: String(await freePort()),
   }
   const first = await startService(t, { env })
-  const body = { mobile: MOBILE, password: PASSWORD }
-  const token = await until(async () => (await send(first.url, 'POST', '/login', { body })).body.data.token)
+  const token = await logIn(first.url)
   const { verify } = verifierFor(t, { url: first.url })
   t.ok(await until(() => verify(token)))
 

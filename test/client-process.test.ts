@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import { join } from 'node:path'
 import t from 'tap'
 import { build } from './helper.js'
-import { answerJson, LIVE, logIn, TOKEN } from './support/client.js'
+import { answerJson, LIVE, TOKEN } from './support/client.js'
 import { spawnProgram, temporaryDirectory } from './support/service-process.js'
 import { listen, tcpStandIn } from './support/stand-in.js'
 
@@ -13,7 +13,7 @@ const CLIENT = new URL('../dist/client.js', import.meta.url).href
 t.test('a process that has asked ends by itself, with and without close()', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
-  const token = await logIn(service)
+  const token = await service.login()
 
   for (const end of ['', 'verifier.close()']) {
     const { code, stdout, stderr } = await run(`

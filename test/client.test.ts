@@ -2,7 +2,7 @@ import assert from 'node:assert'
 import t, { type Test } from 'tap'
 import { createVerifier, ServiceUnavailable, TokenRefused, type VerifierOptions } from '../src/client.js'
 import { build, claimsOf, MOBILE } from './helper.js'
-import { logIn, verifierFor } from './support/client.js'
+import { verifierFor } from './support/client.js'
 import { until } from './support/servers.js'
 import { watchTraffic } from './support/stand-in.js'
 
@@ -14,7 +14,7 @@ t.test('verify', async (t) => {
     t.rejects(verifier.verify(token), { name: 'TokenRefused', error, status: 401 }, error)
 
   t.test('the session of a live token', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     const { jti, exp, data } = claimsOf(token)
 
     const session = await verifier.verify(token)
@@ -23,15 +23,15 @@ t.test('verify', async (t) => {
   })
 
   t.test('TokenRefused, with the reason, for every other', async (t) => {
-    const superseded = await logIn(service)
-    const ended = await logIn(service)
+    const superseded = await service.login()
+    const ended = await service.login()
 
     await refused(t, superseded, 'session_superseded')
     await service.logout(ended)
     await refused(t, ended, 'session_ended')
     await refused(t, `${ended.slice(0, -8)}AAAAAAAA`, 'token_invalid')
     await refused(t, 'x.y.z', 'token_invalid')
-    const disabled = await logIn(service)
+    const disabled = await service.login()
     await service.sql`update user_login set status = 'disabled' where mobile = ${MOBILE}`
     await refused(t, disabled, 'user_disabled')
     await service.sql`update user_login set status = 'active' where mobile = ${MOBILE}`
@@ -39,7 +39,7 @@ t.test('verify', async (t) => {
 
   t.test('a token that is revoked is refused by the next call', async (t) => {
     for (let round = 0; round < 5; round++) {
-      const token = await logIn(service)
+      const token = await service.login()
       await verifier.verify(token)
       await service.logout(token)
       await refused(t, token, 'session_ended')
@@ -62,7 +62,7 @@ t.test('verify', async (t) => {
 
   t.test('one connection serves call after call', async (t) => {
     const traffic = watchTraffic(service.app.server)
-    const token = await logIn(service)
+    const token = await service.login()
     const own = verifierFor(t, { url: `${service.url}/` })
     const before = traffic.connections
 
@@ -74,14 +74,14 @@ t.test('verify', async (t) => {
 
   t.test('a path in the address is kept', async (t) => {
     const own = verifierFor(t, { url: `${service.url}/identify` })
-    const token = await logIn(service)
+    const token = await service.login()
 
     // There GET /identify/verify answers, but in another form than /verify.
     await t.rejects(own.verify(token), ServiceUnavailable)
   })
 
   t.test('each caller gets a session of its own', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
 
     const [mine, yours] = await Promise.all([verifier.verify(token), verifier.verify(token)])
     mine.userId = 0
@@ -94,7 +94,7 @@ t.test('TokenRefused token_expired from the second of exp on', async (t) => {
   const service = await build(t, { env: { TOKEN_TTL_SECONDS: '2' } })
   await service.addUser()
   const verifier = verifierFor(t, { url: service.url })
-  const token = await logIn(service)
+  const token = await service.login()
 
   t.ok(await verifier.verify(token))
   await new Promise((resolve) => setTimeout(resolve, claimsOf(token).exp * 1000 - Date.now()))
@@ -106,7 +106,7 @@ t.test('ServiceUnavailable while a store is away, and the token is good again af
   const service = await build(t)
   await service.addUser()
   const verifier = verifierFor(t, { url: service.url })
-  const token = await logIn(service)
+  const token = await service.login()
 
   service.redis.process.kill('SIGSTOP')
   const error = await verifier.verify(token).catch((error) => error)

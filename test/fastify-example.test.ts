@@ -1,6 +1,5 @@
 import t from 'tap'
 import { build, send } from './helper.js'
-import { logIn } from './support/client.js'
 import { marked, readProject, startFastify } from './support/siblings.js'
 
 const PROGRAMS = {
@@ -18,7 +17,7 @@ for (const [name, { text, mine }] of Object.entries(PROGRAMS)) {
   t.test(`${name} works as it is printed`, async (t) => {
     const service = await build(t)
     const userId = await service.addUser()
-    const token = await logIn(service)
+    const token = await service.login()
     const sibling = await startFastify(t, text, service.url)
     const ask = () => send(sibling.url, 'GET', '/videos/mine', { token })
 

@@ -1,7 +1,6 @@
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
 import { type Answer, build, send } from './helper.js'
-import { logIn } from './support/client.js'
 import { exchange, request } from './support/raw-http.js'
 import { marked, readProject, startFlask } from './support/siblings.js'
 import { standIn, watchTraffic } from './support/stand-in.js'
@@ -16,7 +15,7 @@ t.test('the Flask example', async (t) => {
   const mine = (token: string) => send(url, 'GET', '/videos/mine', { token })
 
   t.test('200 and whose request it is, under both schemes', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     for (const scheme of ['Bearer', 'JWT', 'bearer']) {
       const headers = { authorization: `${scheme} ${token}` }
       const { status, body } = await send(url, 'GET', '/videos/mine', { headers })
@@ -28,10 +27,10 @@ t.test('the Flask example', async (t) => {
 
   t.test('401 with the service’s reason and challenge', async (t) => {
     await service.addUser({ mobile: OTHER })
-    const ended = await logIn(service, OTHER)
+    const ended = await service.login({ mobile: OTHER })
     await service.logout(ended)
-    const superseded = await logIn(service)
-    await logIn(service)
+    const superseded = await service.login()
+    await service.login()
 
     for (const token of [ended, superseded, 'x.y.z', 'tok\u00e9n', '"']) {
       const [ours, theirs] = await Promise.all([mine(token), service.verify(token)])
@@ -43,7 +42,7 @@ t.test('the Flask example', async (t) => {
   })
 
   t.test('401 token_missing without exactly one token', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     for (const headers of [{}, { authorization: token }, { authorization: `Bearer ${token} ${token}` }]) {
       const answer = await send(url, 'GET', '/videos/mine', { headers: headers as Record<string, string> })
       t.match(answer, { status: 401, body: { code: 401, error: 'token_missing' } })
@@ -56,7 +55,7 @@ t.test('the Flask example', async (t) => {
 
   t.test('401 for the first request after a logout', async (t) => {
     for (let round = 0; round < 3; round++) {
-      const token = await logIn(service)
+      const token = await service.login()
       t.equal((await mine(token)).status, 200)
       await service.logout(token)
       t.match(await mine(token), { status: 401, body: { error: 'session_ended' } })
@@ -64,7 +63,7 @@ t.test('the Flask example', async (t) => {
   })
 
   t.test('one connection to the service serves request after request', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     const traffic = watchTraffic(service.app.server)
 
     for (let time = 0; time < 10; time++) t.equal((await mine(token)).status, 200)
@@ -74,7 +73,7 @@ t.test('the Flask example', async (t) => {
   })
 
   t.test('503 while a store is away', async (t) => {
-    const token = await logIn(service)
+    const token = await service.login()
     service.redis.process.kill('SIGSTOP')
 
     unavailable(t, await mine(token))
@@ -113,7 +112,7 @@ t.test('the README’s Flask application works as it is printed', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const { url } = await startFlask(t, marked(readProject('README.md'), 'serve: flask'), service.url)
-  const token = await logIn(service)
+  const token = await service.login()
 
   t.strictSame((await send(url, 'GET', '/videos/mine', { token })).body, { user_id: userId })
   await service.logout(token)

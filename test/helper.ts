@@ -11,6 +11,7 @@ import { createActionLog } from '../src/services/action-log.js'
 import { readKeySet } from '../src/services/key-set.js'
 import { openStores } from '../src/stores/stores.js'
 import { expectDocumentedFrom, requireDocumented } from './support/documented.js'
+import { patiently } from './support/patience.js'
 import { type Server, startRedis } from './support/servers.js'
 
 export const SECRET = 'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAd'
@@ -47,6 +48,11 @@ export async function startBackends(t: Test, { redisArgs = [] as string[] } = {}
   return { databaseUrl, redis, sql }
 }
 
+/** The settings with which a process of the service uses these stores. Its hashes are cheap. */
+export function environmentOf({ databaseUrl, redis }: Pick<Backends, 'databaseUrl' | 'redis'>) {
+  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, JWT_SECRET: SECRET, BCRYPT_COST: '10' }
+}
+
 /** An answer of the service, read whole. */
 export interface Answer {
   status: number
@@ -64,13 +70,7 @@ export async function build(
   { env = {}, backends, log = silent() }: { env?: NodeJS.ProcessEnv; backends?: Backends; log?: Logger } = {},
 ) {
   const { databaseUrl, redis, sql } = backends ?? (await startBackends(t))
-  const config = loadConfig({
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: redis.url,
-    JWT_SECRET: SECRET,
-    BCRYPT_COST: '10',
-    ...env,
-  })
+  const config = loadConfig({ ...environmentOf({ databaseUrl, redis }), ...env })
   const stores = await openStores(config.stores, log)
   const actions: Record<string, unknown>[] = []
   const stream = {
@@ -123,7 +123,7 @@ export async function build(
 
   /** Logs in and gives the token. */
   function login({ mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
-    return logInPatiently(url, { mobile, password })
+    return logIn(url, { mobile, password })
   }
 
   function identify(token: string): Promise<Answer> {
@@ -199,23 +199,12 @@ export interface CallOptions {
   headers?: Record<string, string>
 }
 
-/**
- * Logs in, again after a 503, and gives the token: hashing has the lowest priority, and a machine that is busy with other
- * tests does not always hash in time.
- */
-export async function logInPatiently(
-  url: string,
-  { mobile = MOBILE, password = PASSWORD } = {},
-): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    const { status, body } = await send(url, 'POST', '/login', { body: { mobile, password } })
-    if (status === 200) return body.data.token
-    if (status !== 503 || attempt === PATIENCE) throw new Error(`login: ${status} ${body.error}`)
-  }
+/** Logs in and gives the token. Asks again after a 503: a machine that is busy with other things does not always hash in time. */
+export async function logIn(url: string, { mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
+  const { status, body } = await patiently(() => send(url, 'POST', '/login', { body: { mobile, password } }))
+  if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
+  return body.data.token
 }
-
-/** Attempts of a login; each may take more than a second. */
-const PATIENCE = 5
 
 /** Sends one request. What an instance of the service answers must be documented; it is read whole. */
 export async function send(

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import t from 'tap'
 import { PAIR_ALGORITHMS } from '../src/services/signing-key.js'
 import { SECRET, startBackends, userInserter } from './helper.js'
-import { identify, logIn, publishes, startKeyed } from './support/keyed-service.js'
+import { identify, publishes, startKeyed } from './support/keyed-service.js'
 import { keyFile, oneOfEach } from './support/signing-keys.js'
 
 const JWKS = '/.well-known/jwks.json'
@@ -54,7 +54,7 @@ t.test('a sibling that checks with another library', async (t) => {
     t.test(`accepts what ${algorithm} has signed, and nothing that was changed`, async (t) => {
       const service = await startKeyed(t, backends, { JWT_KEYS_FILE: keyFile(keys[algorithm]).path })
       const published = remote(service.url)
-      const token = await logIn(service)
+      const token = await service.login()
 
       const { payload, protectedHeader } = await jwtVerify(token, published, EXPECTED)
 
@@ -71,19 +71,19 @@ t.test('a sibling that checks with another library', async (t) => {
   t.test('accepts nothing that the secret has signed', async (t) => {
     const service = await startKeyed(t, backends)
 
-    await t.rejects(jwtVerify(await logIn(service), remote(service.url), EXPECTED), { name: /^JOSE|^JWKS/ })
+    await t.rejects(jwtVerify(await service.login(), remote(service.url), EXPECTED), { name: /^JOSE|^JWKS/ })
   })
 
   t.test('accepts both keys while one follows the other, and then only the new one', async (t) => {
     const file = keyFile(keys.EdDSA)
     const service = await startKeyed(t, backends, { JWT_KEYS_FILE: file.path })
     const published = remote(service.url)
-    const old = await logIn(service)
+    const old = await service.login()
     await jwtVerify(old, published, EXPECTED)
 
     file.replace(keys.ES256, keys.EdDSA)
     await publishes(service, keys.ES256, keys.EdDSA)
-    const fresh = await logIn(service)
+    const fresh = await service.login()
     await jwtVerify(old, published, EXPECTED)
     t.equal((await jwtVerify(fresh, published, EXPECTED)).protectedHeader.alg, 'ES256')
 

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { newKey } from '../src/services/new-key.js'
 import type { PrivateJwk } from '../src/services/private-jwk.js'
 import { startBackends, userInserter } from './helper.js'
-import { identify, logIn, publishes, startKeyed } from './support/keyed-service.js'
+import { identify, publishes, startKeyed } from './support/keyed-service.js'
 import { PATIENCE } from './support/patience.js'
 import { until } from './support/servers.js'
 import { temporaryDirectory } from './support/service-process.js'
@@ -27,7 +27,7 @@ t.test('the file is read again', async (t) => {
     writeFileSync(file.path, JSON.stringify({ keys: [second, first] }))
     await publishes(service, second, first)
 
-    t.equal(headerOf(await logIn(service)).kid, second.kid)
+    t.equal(headerOf(await service.login()).kid, second.kid)
   })
 
   t.test('when Kubernetes replaces the volume that it is in', async (t) => {
@@ -63,7 +63,7 @@ t.test('the file is read again', async (t) => {
 t.test('a file that is not in order', async (t) => {
   const file = keyFile(first)
   const { service, lines } = await start(t, file.path)
-  const token = await logIn(service)
+  const token = await service.login()
   const refusals = () => lines.filter(({ msg }) => msg.includes('expected a JWK set'))
 
   t.test('is refused in one line, and the keys before it go on counting', async (t) => {
@@ -72,7 +72,7 @@ t.test('a file that is not in order', async (t) => {
     file.write('{"keys":[{"kty":"OKP","d":"hunter2hunter2')
 
     t.equal((await identify(service, token)).status, 200)
-    t.equal(headerOf(await logIn(service)).kid, first.kid)
+    t.equal(headerOf(await service.login()).kid, first.kid)
     t.strictSame(await publishedBy(service.url), [first.kid])
   })
 
@@ -82,14 +82,14 @@ t.test('a file that is not in order', async (t) => {
     other.replace({ ...first, key_ops: ['verify'] })
     await until(() => assert.match(`${alone.lines.at(-1)?.msg}`, /no key may sign: promote one/), PATIENCE)
 
-    t.equal(headerOf(await logIn(alone.service)).kid, first.kid)
+    t.equal(headerOf(await alone.service.login()).kid, first.kid)
   })
 
   t.test('so is one that is gone', async (t) => {
     rmSync(file.path)
     await until(() => assert.match(`${lines.at(-1)?.msg}`, /cannot be read \(ENOENT\)/), PATIENCE)
 
-    t.equal(headerOf(await logIn(service)).kid, first.kid)
+    t.equal(headerOf(await service.login()).kid, first.kid)
   })
 
   t.test('is followed by one that is, which counts', async (t) => {
@@ -97,7 +97,7 @@ t.test('a file that is not in order', async (t) => {
     await publishes(service, second)
 
     t.equal((await identify(service, token)).body.error, 'token_invalid')
-    t.equal(headerOf(await logIn(service)).kid, second.kid)
+    t.equal(headerOf(await service.login()).kid, second.kid)
   })
 
   t.test('the log says each once, and nothing of any key', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert'
 import { copyFileSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { type Backends, SECRET, startBackends } from './helper.js'
+import { environmentOf, startBackends } from './helper.js'
 import { startClients } from './support/live-clients.js'
 import { PATIENCE } from './support/patience.js'
 import { until } from './support/servers.js'
@@ -18,7 +18,7 @@ t.test('keys are changed while users log in and are asked who they are, on two i
   copyFileSync(here, there)
   const [one, other] = await Promise.all(
     [here, there].map((JWT_KEYS_FILE) =>
-      startService(t, { env: { ...environment(backends), JWT_KEYS_FILE } }),
+      startService(t, { env: { ...environmentOf(backends), JWT_KEYS_FILE } }),
     ),
   )
   assert(one && other)
@@ -80,8 +80,4 @@ t.test('keys are changed while users log in and are asked who they are, on two i
 async function run(...args: string[]): Promise<void> {
   const { code, stderr } = await runCli(['keys', ...args])
   assert.equal(code, 0, stderr)
-}
-
-function environment({ databaseUrl, redis }: Backends) {
-  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, JWT_SECRET: SECRET, BCRYPT_COST: '10' }
 }

@@ -3,10 +3,10 @@ import { rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { newKey } from '../src/services/new-key.js'
-import { type Backends, MOBILE, PASSWORD, SECRET, send, startBackends, userInserter } from './helper.js'
-import { PATIENCE, patiently } from './support/patience.js'
+import { environmentOf, logIn, startBackends, userInserter } from './helper.js'
+import { PATIENCE } from './support/patience.js'
 import { childrenOf, freePort, until } from './support/servers.js'
-import { type ServiceProcess, spawnCli, startService, temporaryDirectory } from './support/service-process.js'
+import { spawnCli, startService, temporaryDirectory } from './support/service-process.js'
 import { keyFile, publishedBy } from './support/signing-keys.js'
 import { headerOf } from './support/tokens/forge.js'
 
@@ -28,7 +28,7 @@ t.test('SIGHUP', async (t) => {
     await until(() => assert.equal(said(), 3), PATIENCE)
 
     t.strictSame(await publishedBy(service.url), [second.kid, first.kid])
-    t.equal(headerOf(await logIn(service)).kid, second.kid)
+    t.equal(headerOf(await logIn(service.url)).kid, second.kid)
   })
 
   t.test('does not end the process where the file is not in order, or gone', async (t) => {
@@ -40,22 +40,22 @@ t.test('SIGHUP', async (t) => {
     process.kill(service.pid, 'SIGHUP')
     await until(() => assert.match(service.stdout(), /cannot be read \(ENOENT\)/), PATIENCE)
 
-    t.equal(headerOf(await logIn(service)).kid, first.kid)
+    t.equal(headerOf(await logIn(service.url)).kid, first.kid)
     t.notMatch(service.stdout() + service.stderr(), 'hunter2')
   })
 
   t.test('does not end a service without key file, which says that there is none', async (t) => {
-    const service = await startService(t, { env: environment(backends) })
+    const service = await startService(t, { env: environmentOf(backends) })
     process.kill(service.pid, 'SIGHUP')
     await until(() => assert.match(service.stdout(), /JWT_KEYS_FILE is not set/), PATIENCE)
 
-    t.ok(await logIn(service))
+    t.ok(await logIn(service.url))
   })
 
   for (const WEB_CONCURRENCY of ['1', '2']) {
     t.test(`does not end what still waits for a store, of ${WEB_CONCURRENCY}`, async (t) => {
       const nobody = `redis://127.0.0.1:${await freePort()}`
-      const env = { ...environment(backends), REDIS_URL: nobody, PORT: '0', WEB_CONCURRENCY }
+      const env = { ...environmentOf(backends), REDIS_URL: nobody, PORT: '0', WEB_CONCURRENCY }
       const running = spawnCli(['serve'], { env })
       const waits = () => running.stdout().match(/waiting for Redis/g)?.length ?? 0
       await until(() => assert.ok(waits() > 0), PATIENCE)
@@ -109,17 +109,6 @@ async function startBehindLink(t: Test, env: NodeJS.ProcessEnv = {}) {
   const file = keyFile(first)
   const link = join(temporaryDirectory(), 'keys.json')
   symlinkSync(file.path, link)
-  const service = await startService(t, { env: { ...environment(backends), JWT_KEYS_FILE: link, ...env } })
+  const service = await startService(t, { env: { ...environmentOf(backends), JWT_KEYS_FILE: link, ...env } })
   return { first, second, file, service }
-}
-
-async function logIn({ url }: ServiceProcess): Promise<string> {
-  const credentials = { mobile: MOBILE, password: PASSWORD }
-  const { status, body } = await patiently(() => send(url, 'POST', '/login', { body: credentials }))
-  assert.equal(status, 200)
-  return body.data.token
-}
-
-function environment({ databaseUrl, redis }: Backends) {
-  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, JWT_SECRET: SECRET, BCRYPT_COST: '10' }
 }

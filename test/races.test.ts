@@ -1,14 +1,5 @@
 import t from 'tap'
-import {
-  type Backends,
-  logInPatiently,
-  MOBILE,
-  PASSWORD,
-  SECRET,
-  send,
-  startBackends,
-  userInserter,
-} from './helper.js'
+import { environmentOf, logIn, MOBILE, PASSWORD, send, startBackends, userInserter } from './helper.js'
 import { startService } from './support/service-process.js'
 
 const ROUNDS = 200
@@ -19,7 +10,9 @@ const REFUSED_ROUNDS = 10
 t.test('two instances, as processes of their own', async (t) => {
   const backends = await startBackends(t)
   await userInserter(backends.sql)()
-  const instances = await Promise.all([1, 2].map(() => startService(t, { env: environment(backends) })))
+  const instances = await Promise.all(
+    [1, 2].map(() => startService(t, { env: { ...environmentOf(backends), LOG_LEVEL: 'warn' } })),
+  )
   const urls = instances.map(({ url }) => url)
   const identifyOn = async (url: string, token: string) =>
     (await send(url, 'GET', '/identify', { token })).status
@@ -53,9 +46,9 @@ t.test('two instances, as processes of their own', async (t) => {
   t.test('a login and a logout of the session before it, 50 times: the newer session lives', async (t) => {
     for (let round = 0; round < 50; round++) {
       const [first, second] = urls as [string, string]
-      const older = await logInPatiently(first)
+      const older = await logIn(first)
       const [newer, loggedOut] = await Promise.all([
-        logInPatiently(second),
+        logIn(second),
         send(first, 'POST', '/logout', { token: older }),
       ])
 
@@ -78,7 +71,7 @@ t.test('two instances, as processes of their own', async (t) => {
   t.test('what one instance ends, the other refuses in its next answer', async (t) => {
     const [first, second] = urls as [string, string]
     for (let round = 0; round < 20; round++) {
-      const token = await logInPatiently(first)
+      const token = await logIn(first)
       await send(second, 'POST', '/logout', { token })
 
       t.equal(await identifyOn(first, token), 401)
@@ -88,14 +81,4 @@ t.test('two instances, as processes of their own', async (t) => {
 
 function login(url: string) {
   return send(url, 'POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } })
-}
-
-function environment({ databaseUrl, redis }: Backends) {
-  return {
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: redis.url,
-    JWT_SECRET: SECRET,
-    BCRYPT_COST: '10',
-    LOG_LEVEL: 'warn',
-  }
 }

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { type Backends, PASSWORD, SECRET, send, startBackends, userInserter } from './helper.js'
+import { environmentOf, PASSWORD, send, startBackends, userInserter } from './helper.js'
 import { until } from './support/servers.js'
 import { startService } from './support/service-process.js'
 
@@ -20,7 +20,7 @@ t.test('SIGTERM', async (t) => {
   t.test(
     'requests in flight are answered, new ones refused with 503 and Connection: close; exit 0',
     async (t) => {
-      const service = await startService(t, { env: environment(backends) })
+      const service = await startService(t, { env: environmentOf(backends) })
       const keptAlive = connect(service.port, '127.0.0.1')
       const received = text(keptAlive)
       // Half a request keeps the connection busy across the signal.
@@ -48,7 +48,7 @@ t.test('SIGTERM', async (t) => {
   )
 
   t.test('an idle connection does not keep it beyond a short SHUTDOWN_SECONDS: exit 0', async (t) => {
-    const service = await startService(t, { env: { ...environment(backends), SHUTDOWN_SECONDS: '1' } })
+    const service = await startService(t, { env: { ...environmentOf(backends), SHUTDOWN_SECONDS: '1' } })
     const idle = connect(service.port, '127.0.0.1').resume()
     idle.on('error', () => undefined)
     idle.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
@@ -62,7 +62,7 @@ t.test('SIGTERM', async (t) => {
 
   t.test('exit 0 when a store is away or hangs', async (t) => {
     for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
-      const service = await startService(t, { env: environment(backends) })
+      const service = await startService(t, { env: environmentOf(backends) })
       backends.redis.process.kill(signal)
 
       const started = performance.now()
@@ -74,7 +74,3 @@ t.test('SIGTERM', async (t) => {
     }
   })
 })
-
-function environment({ databaseUrl, redis }: Backends) {
-  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, JWT_SECRET: SECRET, BCRYPT_COST: '10' }
-}

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { SECRET, startBackends } from './helper.js'
+import { environmentOf, startBackends } from './helper.js'
 import { childrenOf, freePort, type Server, startPostgres, startRedis, until } from './support/servers.js'
 import { type Exit, type Running, runCli, spawnCli } from './support/service-process.js'
 
@@ -10,12 +10,7 @@ const GIVES_UP_AFTER_MS = 60_000
 const NOTICED_WITHIN_MS = 2000
 
 const { databaseUrl, redis } = await startBackends(t)
-const env = {
-  DATABASE_URL: databaseUrl,
-  REDIS_URL: redis.url,
-  JWT_SECRET: SECRET,
-  BCRYPT_COST: '10',
-}
+const env = environmentOf({ databaseUrl, redis })
 
 t.test('1 after a minute in which a store never came', async (t) => {
   // Both minutes pass at the same time.

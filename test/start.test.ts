@@ -5,18 +5,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { SECRET, startBackends } from './helper.js'
+import { environmentOf, startBackends } from './helper.js'
 import { startPostgres, startRedis } from './support/servers.js'
 import { type Exit, runCli, startService, temporaryDirectory } from './support/service-process.js'
 
 const backends = await startBackends(t)
-const env = {
-  DATABASE_URL: backends.databaseUrl,
-  REDIS_URL: backends.redis.url,
-  JWT_SECRET: SECRET,
-  BCRYPT_COST: '10',
-  PORT: '0',
-}
+const env = { ...environmentOf(backends), PORT: '0' }
 
 t.test('serve, with both stores there and migrated', async (t) => {
   const service = await startService(t, { env: { ...env, PORT: undefined } })

@@ -1,7 +1,16 @@
 import assert from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { type Backends, MOBILE, PASSWORD, SECRET, send, startBackends, userInserter } from './helper.js'
+import {
+  type Backends,
+  environmentOf,
+  logIn,
+  MOBILE,
+  PASSWORD,
+  send,
+  startBackends,
+  userInserter,
+} from './helper.js'
 import { childrenOf, freePort, until } from './support/servers.js'
 import { runCli, type ServiceProcess, spawnCli, startService } from './support/service-process.js'
 
@@ -13,12 +22,12 @@ t.test('WEB_CONCURRENCY', async (t) => {
 
   t.test('several processes answer on one port and agree about sessions', async (t) => {
     const service = await startAll(t, backends)
-    const token = await logIn(service)
+    const token = await logIn(service.url)
     // Every request is a new connection, so that every process gets some.
     for (let time = 0; time < 5 * PROCESSES; time++) {
       t.equal((await identify(service, token)).status, 200)
     }
-    const newer = await logIn(service)
+    const newer = await logIn(service.url)
     for (let time = 0; time < 5 * PROCESSES; time++) {
       t.equal((await identify(service, token)).body.error, 'session_superseded')
       t.equal((await identify(service, newer)).status, 200)
@@ -27,7 +36,7 @@ t.test('WEB_CONCURRENCY', async (t) => {
 
   t.test('a process that is killed is replaced, and the others go on', async (t) => {
     const service = await startAll(t, backends)
-    const token = await logIn(service)
+    const token = await logIn(service.url)
     const [victim] = childrenOf(service.pid)
     process.kill(victim ?? 0, 'SIGKILL')
     await until(() => assert.match(service.stdout(), /ended with SIGKILL: starting another/))
@@ -42,7 +51,7 @@ t.test('WEB_CONCURRENCY', async (t) => {
     process.kill(victim ?? 0, 'SIGSTOP')
     await until(() => assert.match(service.stdout(), /has been stuck for 5 s/), { withinMs: 15_000 })
     await until(() => assert.equal(living(service, victim).length, PROCESSES))
-    const token = await logIn(service)
+    const token = await logIn(service.url)
     for (let time = 0; time < 10; time++) t.equal((await identify(service, token)).status, 200)
   })
 
@@ -101,22 +110,10 @@ function living({ pid }: ServiceProcess, stuck: number | undefined): number[] {
   return childrenOf(pid).filter((child) => child !== stuck)
 }
 
-async function logIn({ url }: ServiceProcess): Promise<string> {
-  const { status, body } = await send(url, 'POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } })
-  assert.equal(status, 200)
-  return body.data.token
-}
-
 function identify({ url }: ServiceProcess, token: string) {
   return send(url, 'GET', '/identify', { token, headers: { connection: 'close' } })
 }
 
-function environment({ databaseUrl, redis }: Backends) {
-  return {
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: redis.url,
-    JWT_SECRET: SECRET,
-    BCRYPT_COST: '10',
-    WEB_CONCURRENCY: String(PROCESSES),
-  }
+function environment(backends: Backends) {
+  return { ...environmentOf(backends), WEB_CONCURRENCY: String(PROCESSES) }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Slug } from '../../src/errors.js'
-import { type Answer, build, type CallOptions, claimsOf, PASSWORD, type Service } from '../helper.js'
+import { type Answer, build, type CallOptions, claimsOf } from '../helper.js'
 import { type About, type Asker, exampleRequest } from './example-requests.js'
 import type { Operation } from './openapi.js'
 import { until } from './servers.js'
@@ -65,24 +65,24 @@ export async function createCast(t: Test) {
   /** Logged in, with the password that the document shows. */
   async function somebody(mobile = newMobile()) {
     const userId = await service.addUser({ mobile, hash: SHOWN_HASH })
-    return { userId, mobile, client, token: await logIn(service, mobile) }
+    return { userId, mobile, client, token: await service.login({ mobile, password: SHOWN_PASSWORD }) }
   }
 
   /** Logged in, with another password. */
   async function somebodyElse() {
     const mobile = newMobile()
     const userId = await service.addUser({ mobile })
-    return { userId, mobile, client, token: await logIn(service, mobile, PASSWORD) }
+    return { userId, mobile, client, token: await service.login({ mobile }) }
   }
 
   /** Of one person each, because a newer login would change what is wrong with the token. */
   async function deadTokens() {
     const [superseded, ended, disabled] = [await somebody(), await somebody(), await somebody()]
-    await logIn(service, superseded.mobile)
+    await service.login({ mobile: superseded.mobile, password: SHOWN_PASSWORD })
     await service.logout(ended.token)
     await service.sql`update user_login set status = 'disabled' where user_id = ${disabled.userId}`
     const brief = await build(t, { backends: service.backends, env: { TOKEN_TTL_SECONDS: '1' } })
-    const expired = await logIn(brief, (await somebody()).mobile)
+    const expired = await brief.login({ mobile: (await somebody()).mobile, password: SHOWN_PASSWORD })
     while (Date.now() < claimsOf(expired).exp * 1000) await sleep(20)
     return { expired, superseded: superseded.token, ended: ended.token, disabled: disabled.token }
   }
@@ -100,10 +100,6 @@ export async function createCast(t: Test) {
     const headers = { ...options.headers, ...changes.headers }
     return unlessBusy(() => service.call(method, path, { ...options, ...changes, headers }))
   }
-}
-
-function logIn(service: Service, mobile: string, password = SHOWN_PASSWORD): Promise<string> {
-  return until(() => service.login({ mobile, password }))
 }
 
 /** Hashing has the lowest priority, and refuses what it could not do in time: a busy machine is no failure of the test. */

@@ -1,19 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Test } from 'tap'
 import { createVerifier, type Verifier, type VerifierOptions } from '../../src/client.js'
-import { MOBILE, type Service } from '../helper.js'
-import { until } from './servers.js'
 
 /** A verifier that goes with the test, and has the patience that a busy machine needs. */
 export function verifierFor(t: Test, options: VerifierOptions): Verifier {
   const verifier = createVerifier({ timeoutMs: 20_000, ...options })
   t.teardown(verifier.close)
   return verifier
-}
-
-/** Logs in, and again where hashing took too long: a busy machine is not what is tested here. */
-export function logIn(service: Service, mobile = MOBILE): Promise<string> {
-  return until(() => service.login({ mobile }))
 }
 
 /** What could be a token, for servers that only stand in for the service. */

@@ -16,10 +16,6 @@ export function startKeyed(
   return build(t, { backends, log, env: { SHUTDOWN_SECONDS: '1', ...env } })
 }
 
-export function logIn(service: Service): Promise<string> {
-  return until(() => service.login(), PATIENCE)
-}
-
 export function identify(service: Service, token: string): Promise<Answer> {
   return patiently(() => service.identify(token))
 }

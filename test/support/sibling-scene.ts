@@ -2,9 +2,10 @@ import type { Test } from 'tap'
 import {
   type Answer,
   clientInserter,
+  environmentOf,
+  logIn,
   MOBILE,
   PASSWORD,
-  SECRET,
   send,
   startBackends,
   userInserter,
@@ -14,14 +15,11 @@ import { startService } from './service-process.js'
 
 /** Two instances as processes of their own, one user, and the sibling that registers users, who asks either of them. */
 export async function startSiblingScene(t: Test) {
-  const { databaseUrl, redis, sql } = await startBackends(t)
-  const userId = await userInserter(sql)()
-  const client = await clientInserter(sql)(['users'])
+  const backends = await startBackends(t)
+  const userId = await userInserter(backends.sql)()
+  const client = await clientInserter(backends.sql)(['users'])
   const env = {
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: redis.url,
-    JWT_SECRET: SECRET,
-    BCRYPT_COST: '10',
+    ...environmentOf(backends),
     LOG_LEVEL: 'warn',
     // Logins that lose a race are failures.
     LOGIN_MAX_FAILURES: '100',
@@ -37,10 +35,8 @@ export async function startSiblingScene(t: Test) {
   }
 
   /** Logs in on the first instance, with the right password, and gives the token. */
-  async function login(password = PASSWORD, mobile = MOBILE): Promise<string> {
-    const { status, body } = await patiently(() => tryLogin(password, mobile))
-    if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
-    return body.data.token
+  function login(password = PASSWORD, mobile = MOBILE): Promise<string> {
+    return logIn(urls[0], { mobile, password })
   }
 
   /** What each of the instances says of a token. */

@@ -4,9 +4,9 @@ import { startProxy } from '../../faults/proxy.js'
 import {
   type Backends,
   claimsOf,
+  environmentOf,
+  logIn,
   MOBILE,
-  PASSWORD,
-  SECRET,
   send,
   startBackends,
   userInserter,
@@ -31,15 +31,23 @@ export async function startPlatform(t: Test) {
   const userId = await addUser()
   await warmUp()
 
-  return { backends, service, line, app, actionLog, userId, addUser, logIn, logOut, identify, tokens }
+  return {
+    backends,
+    service,
+    line,
+    app,
+    actionLog,
+    userId,
+    addUser,
+    logIn: logInHere,
+    logOut,
+    identify,
+    tokens,
+  }
 
-  /** Logs in at the service itself and gives the token. Asks again while the machine is too busy for that. */
-  function logIn(mobile = MOBILE): Promise<string> {
-    return until(async () => {
-      const answer = await send(service.url, 'POST', '/login', { body: { mobile, password: PASSWORD } })
-      assert.equal(answer.status, 200)
-      return answer.body.data.token
-    })
+  /** Logs in at the service itself and gives the token. */
+  function logInHere(mobile = MOBILE): Promise<string> {
+    return logIn(service.url, { mobile })
   }
 
   async function logOut(token: string): Promise<void> {
@@ -54,7 +62,7 @@ export async function startPlatform(t: Test) {
 
   /** The first answers of a service are its slowest, and on a busy machine may be too slow: 503. */
   async function warmUp(): Promise<void> {
-    const token = await logIn()
+    const token = await logInHere()
     for (let answered = 0; answered < 20; answered++) {
       await until(async () => assert.equal((await identify(`Bearer ${token}`)).status, 200))
     }
@@ -62,22 +70,16 @@ export async function startPlatform(t: Test) {
 
   /** One live token, and one of each kind that is refused. */
   async function tokens() {
-    const superseded = await logIn()
-    const ended = await logIn()
+    const superseded = await logInHere()
+    const ended = await logInHere()
     await logOut(ended)
-    const live = await logIn()
+    const live = await logInHere()
     const twoDaysAgo = Date.now() - 2 * 86_400_000
     const expired = (await createSigner(twoDaysAgo))(userId, claimsOf(live).jti)
     return { live, superseded, ended, expired, forged: `${live.slice(0, -8)}AAAAAAAA` }
   }
 }
 
-function settings({ databaseUrl, redis }: Backends): NodeJS.ProcessEnv {
-  return {
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: redis.url,
-    JWT_SECRET: SECRET,
-    BCRYPT_COST: '10',
-    TRUST_PROXY: '127.0.0.1',
-  }
+function settings(backends: Backends): NodeJS.ProcessEnv {
+  return { ...environmentOf(backends), TRUST_PROXY: '127.0.0.1' }
 }
