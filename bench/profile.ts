@@ -1,24 +1,28 @@
 /**
- * `npm run profile [-- --out DIR]`: runs the service under load and says where its time and its memory go. Leaves the CPU
+ * `npm run profile [-- --out DIR]`: runs the service under load and says where its time and its memory go. Leaves a CPU
  * profile (a flame graph in the developer tools of Chrome, or in speedscope) and the heap snapshot.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { markdownTable } from '../test/support/markdown-table.js'
-import { until } from '../test/support/servers.js'
+import { findProgram, until } from '../test/support/servers.js'
 import { IDENTIFY, load, type Tokens } from './load.js'
-import { startService } from './programs.js'
+import { NAMES_FOR_PERF, type Share, sample } from './perf.js'
+import { type Program, startBaseline, startService } from './programs.js'
 import { createWorld, type World } from './world.js'
 
 const USAGE = `Usage: npm run profile -- [options]
 
-  --seconds S  how long the load lasts that is profiled (default 10)
+  --seconds S  how long each program is profiled under load (default 10)
   --out DIR    where the profile and the snapshot are left (default bench/results/profile)
 `
 
 /** Rows of each table. */
-const SHOWN = 25
+const SHOWN = 20
+
+/** Until hot code is compiled. */
+const WARM_UP_SECONDS = 3
 
 const { values } = parseArgs({
   options: {
@@ -32,7 +36,7 @@ if (values.help) {
   process.exit(0)
 }
 
-const directory = join(process.cwd(), values.out)
+const directory = resolve(values.out)
 mkdirSync(directory, { recursive: true })
 const world = await createWorld()
 try {
@@ -40,50 +44,58 @@ try {
   const userIds = Array.from({ length: 2000 }, (_, index) => index + 1)
   const tokens = { userIds, texts: userIds.map(world.token) }
   const seconds = Number(values.seconds)
-  for (const line of timeTable(await profileOf(world, tokens, seconds))) console.log(line)
+  if (findProgram('perf')) for (const line of await timeTables(world, tokens, seconds)) console.log(line)
+  else console.log('No table of where the time goes: perf is not installed (Debian: linux-perf).')
   console.log()
+  await leaveFlameGraph(world, tokens, seconds)
   for (const line of memoryTable(await snapshotOf(world, tokens, seconds))) console.log(line)
   console.log(`\n${directory}`)
 } finally {
   await world.stop()
 }
 
-/** https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile; times in microseconds. */
-interface CpuProfile {
-  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
-  samples: number[]
-  timeDeltas: number[]
+/** Where the time of one answer goes, beside an answer that checks nothing, in microseconds of a core. */
+async function timeTables(world: World, tokens: Tokens, seconds: number): Promise<string[]> {
+  const service = await startService(world.env, [NAMES_FOR_PERF])
+  const checked = await costs(service, 'identify', tokens, seconds)
+  const bare = await startBaseline('bare', {}, [NAMES_FOR_PERF])
+  const unchecked = await costs(bare, 'bare', tokens, seconds)
+
+  const parts = largest(sums(checked, ({ part }) => part)).map(([part, cost]) => {
+    const without = sums(unchecked, ({ part }) => part).get(part) ?? 0
+    return [part, ...[cost, without, cost - without].map((microseconds) => microseconds.toFixed(1))]
+  })
+  const functions = largest(sums(checked, ({ name }) => name)).map(([name, cost]) => [cost.toFixed(2), name])
+  return [
+    ...markdownTable(['µs of a core per answer', 'GET /identify', 'checks nothing', 'difference'], parts),
+    '',
+    ...markdownTable(['µs', 'function'], functions),
+  ]
 }
 
-async function profileOf(world: World, tokens: Tokens, seconds: number): Promise<CpuProfile> {
-  const name = 'identify.cpuprofile'
-  const service = await startService(world.env, [
-    '--cpu-prof',
-    `--cpu-prof-dir=${directory}`,
-    `--cpu-prof-name=${name}`,
-  ])
+/** What each function costs per answer, in microseconds. Stops the program. */
+async function costs(program: Program, name: string, tokens: Tokens, seconds: number): Promise<Share[]> {
+  await load(program.url, IDENTIFY, tokens, { seconds: WARM_UP_SECONDS, checksUser: false })
+  const loaded = load(program.url, IDENTIFY, tokens, { seconds: seconds + 1, checksUser: false })
+  const shares = await sample(program.pid, seconds, join(directory, `${name}.perf`))
+  const { requestsPerSecond } = await loaded
+  await program.stop()
+  // The generator asks as fast as it is answered, so that the event loop has no time left.
+  return shares.map(({ share, ...rest }) => ({ ...rest, share: (share * 1e6) / requestsPerSecond }))
+}
+
+function sums(shares: Share[], key: (share: Share) => string): Map<string, number> {
+  const amounts = new Map<string, number>()
+  for (const each of shares) amounts.set(key(each), (amounts.get(key(each)) ?? 0) + each.share)
+  return amounts
+}
+
+/** Leaves V8's own profile, which shows who calls whom. */
+async function leaveFlameGraph(world: World, tokens: Tokens, seconds: number): Promise<void> {
+  const place = [`--cpu-prof-dir=${directory}`, '--cpu-prof-name=identify.cpuprofile']
+  const service = await startService(world.env, ['--cpu-prof', ...place])
   await load(service.url, IDENTIFY, tokens, { seconds })
   await service.stop()
-  return JSON.parse(readFileSync(join(directory, name), 'utf8'))
-}
-
-/** The functions in which most of the time was spent that was not idle. */
-function timeTable({ nodes, samples, timeDeltas }: CpuProfile): string[] {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
-  const spent = new Map<string, number>()
-  for (const [index, id] of samples.entries()) {
-    const name = names.get(id) ?? ''
-    spent.set(name, (spent.get(name) ?? 0) + (timeDeltas[index] ?? 0))
-  }
-  spent.delete('(idle)')
-  const total = [...spent.values()].reduce((sum, time) => sum + time, 0)
-  const rows = largest(spent).map(([name, time]) => [`${((100 * time) / total).toFixed(1)} %`, name])
-  return markdownTable(['time', 'function'], rows)
-}
-
-function nameOf({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string {
-  const place = url.replace(/^.*\/(node_modules|dist)\//, '')
-  return place ? `${functionName || '(anonymous)'} ${place}:${lineNumber + 1}` : functionName
 }
 
 /** https://learn.microsoft.com/en-us/microsoft-edge/devtools/memory-problems/heap-snapshot-schema: numbers in one flat list. */

@@ -18,8 +18,13 @@ export function startService(env: NodeJS.ProcessEnv, nodeArgs: string[] = []): P
 }
 
 /** One of the programs that the service is compared with. */
-export function startBaseline(name: 'bare' | 'textbook', env: NodeJS.ProcessEnv): Promise<Program> {
-  return start(['--import', 'tsx', fileURLToPath(new URL(`./baselines/${name}.ts`, import.meta.url))], env)
+export function startBaseline(
+  name: 'bare' | 'textbook',
+  env: NodeJS.ProcessEnv,
+  nodeArgs: string[] = [],
+): Promise<Program> {
+  const file = fileURLToPath(new URL(`./baselines/${name}.ts`, import.meta.url))
+  return start([...nodeArgs, '--import', 'tsx', file], env)
 }
 
 async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Program> {
