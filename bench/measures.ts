@@ -11,6 +11,8 @@ import type { World } from './world.js'
 export interface Effort {
   rounds: number
   seconds: number
+  /** Until a program's hot code is compiled. */
+  warmUpSeconds: number
   progress(text: string): void
 }
 
@@ -25,9 +27,6 @@ const USERS = 2000
 
 /** The first so many users log in meanwhile, which ends the sessions that they had: nobody asks about those. */
 const LOGGING_IN = 200
-
-/** Until a program's hot code is compiled. */
-const WARM_UP_SECONDS = 2
 
 /** Hashing threads of the service, one core being left to its event loop. */
 const HASHING_THREADS = Math.max(1, availableParallelism() - 1)
@@ -46,10 +45,13 @@ interface Contender {
 }
 
 /** Every contender in turn, A B C A B C, so that what else the machine does harms all alike. */
-async function inTurn(contenders: Contender[], { rounds, seconds, progress }: Effort): Promise<Series[]> {
+async function inTurn(
+  contenders: Contender[],
+  { rounds, seconds, warmUpSeconds, progress }: Effort,
+): Promise<Series[]> {
   for (const { name, program, question, tokens } of contenders) {
     progress(`${name}: warming up`)
-    await load(program.url, question, tokens, { seconds: WARM_UP_SECONDS, checksUser: false })
+    await load(program.url, question, tokens, { seconds: warmUpSeconds, checksUser: false })
   }
   const series = contenders.map(({ name }): Series => ({ name, loads: [] }))
   for (let round = 1; round <= rounds; round++) {
@@ -155,7 +157,7 @@ export async function measureFlood(
     const capacity = (await bcryptRate(1)) * HASHING_THREADS
     const quiet: Series = { name: 'GET /identify, quiet', loads: [] }
     const flooded: Series = { name: 'GET /identify, flood of logins', loads: [] }
-    await load(service.url, IDENTIFY, tokens, { seconds: WARM_UP_SECONDS, checksUser: false })
+    await load(service.url, IDENTIFY, tokens, { seconds: effort.warmUpSeconds, checksUser: false })
     for (let round = 1; round <= effort.rounds; round++) {
       effort.progress(`quiet: round ${round} of ${effort.rounds}`)
       quiet.loads.push(await load(service.url, IDENTIFY, tokens, { seconds: effort.seconds }))

@@ -45,6 +45,7 @@ const { quick } = values
 const effort: Effort = {
   rounds: wholeNumber(values.rounds, quick ? 3 : 5),
   seconds: wholeNumber(values.seconds, quick ? 1 : 5),
+  warmUpSeconds: quick ? 1 : 2,
   progress,
 }
 if (values.help) {
@@ -63,7 +64,7 @@ try {
   checks.push(...series)
   take(await measureFlood(world, effort))
   take(await measureProcesses(world, effort))
-  figures.push(await measureLogins(world, { ...effort, seconds: quick ? 2 : 10 }))
+  figures.push(await measureLogins(world, { ...effort, seconds: quick ? 1 : 10 }))
   figures.push(await measureStart(world, effort))
   figures.push(await measureRedis(world, effort))
   if (quick) {

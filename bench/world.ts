@@ -35,7 +35,6 @@ export async function createWorld() {
 
   return {
     env: { DATABASE_URL: database.url, REDIS_URL: redis.url, JWT_SECRET: SECRET, JWT_ISSUER: 'auth-service' },
-    pids: [database.process.pid ?? 0, redis.process.pid ?? 0],
     users: () => users,
     token: (userId: number) => sign(userId, sessionOf(userId)),
     credentials: (userId: number) => ({ mobile: mobileOf(userId), password: PASSWORD }),
