@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Documented, refusals } from '../openapi.js'
-import { closed, ExpiresAt, Ok, ok, UserId } from '../schemas.js'
+import { closed, ExpiresAt, Ok, OneOf, ok, UserId } from '../schemas.js'
 
 export const Identity = closed({
   user_id: UserId,
@@ -14,6 +14,11 @@ export const Identity = closed({
   expires_at: ExpiresAt,
 })
 
+const IDENTITY_HEADERS = {
+  'X-User-Id': Type.String({ description: 'The user id.' }),
+  'X-Session-Id': Type.String({ description: 'The session id.' }),
+}
+
 /** Answers only behind requireSession. Every method and sub-path gives the same answer, for proxies' sub-requests. */
 export const identify: FastifyPluginAsyncTypebox = async (app) => {
   const schema = {
@@ -22,15 +27,13 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
     summary: 'Who is making this request',
     description:
       'Answers every other method and any path below /identify in the same way and never reads a body, so that ' +
-      'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer. With ' +
-      '`Prefer: return=minimal` (RFC 7240) a 200 has headers only.',
+      'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
     response: {
-      200: {
-        ...Ok(Identity, 'The token is live.'),
-        headers: {
-          'X-User-Id': Type.String({ description: 'The user id.' }),
-          'X-Session-Id': Type.String({ description: 'The session id.' }),
-        },
+      200: { ...Ok(Identity, 'The token is live.'), headers: IDENTITY_HEADERS },
+      204: {
+        ...Type.Unsafe<undefined>({ type: 'null' }),
+        description: 'The same for who asks with `Prefer: return=minimal` (RFC 7240): headers only.',
+        headers: { ...IDENTITY_HEADERS, 'Preference-Applied': OneOf(['return=minimal']) },
       },
       ...refusals(),
     },
@@ -46,7 +49,7 @@ function answer({ session, headers }: FastifyRequest, reply: FastifyReply) {
   reply.header('x-user-id', String(session.userId)).header('x-session-id', session.sessionId)
   // A proxy that leaves the body of an answer unread has to close the connection that it came on.
   if (headers.prefer !== undefined && MINIMAL.test(String(headers.prefer))) {
-    reply.header('preference-applied', 'return=minimal').send()
+    reply.code(204).header('preference-applied', 'return=minimal').send()
     return
   }
   return ok({ user_id: session.userId, login_time: session.loginTime, expires_at: session.expiresAt })
