@@ -42,7 +42,8 @@ const FIGURES = {
   flood: {
     name: 'GET /identify p99 during a flood of logins, against quiet',
     better: 'lower',
-    floor: 10,
+    // A quiet second has a 99th percentile of 2 to 20 ms: only an event loop that waits for hashing gets this far.
+    floor: 25,
     must: 3,
     aim: 2,
     unit: '×',

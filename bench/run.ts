@@ -24,7 +24,7 @@ import { createWorld } from './world.js'
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --quick      under a minute: fewer and shorter rounds, and neither a million users nor the memory
+  --quick      about a minute: fewer and shorter rounds, and neither a million users nor the memory
   --rounds K   how often each program is measured, in turn (default 5; quick: 3)
   --seconds S  how long each time (default 5; quick: 1)
   --floors     end with 1 only below the floors, which guard against a slower service
