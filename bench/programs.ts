@@ -12,9 +12,10 @@ export interface Program extends Running {
   memory(): number
 }
 
-/** The service as an operator runs it; `nodeArgs` come before the program. */
+/** The service as the image runs it; `nodeArgs` come before the program. */
 export function startService(env: NodeJS.ProcessEnv, nodeArgs: string[] = []): Promise<Program> {
-  return start([...nodeArgs, CLI, 'serve'], { USER_ACTION_LOG: '/dev/null', ...env })
+  const args = ['--max-semi-space-size=16', ...nodeArgs, CLI, 'serve']
+  return start(args, { USER_ACTION_LOG: '/dev/null', ...env })
 }
 
 /** One of the programs that the service is compared with. */
