@@ -13,10 +13,11 @@ import { openStores } from './stores/stores.js'
 import { obeySupervisor, supervise } from './supervisor.js'
 
 /**
- * How much the heap may grow beyond what lives in it before V8 looks for garbage, in percent: by default up to three hundred.
- * Where many different tokens are shown, what grows old is mostly the claims of those that have been replaced.
+ * How much the heap may grow beyond what lives in it before V8 looks for garbage, in percent; by default more. Where many
+ * different tokens are shown, what grows old is mostly the claims of those that have been replaced. Less than this would be
+ * paid for by the slowest answers, which are those that wait for the looking.
  */
-const HEAP_GROWTH_PERCENT = 50
+const HEAP_GROWTH_PERCENT = 150
 
 /**
  * Runs the service until it is told to stop, in as many processes as the settings ask for.
