@@ -14,10 +14,10 @@ import { obeySupervisor, supervise } from './supervisor.js'
 
 /**
  * How much the heap may grow beyond what lives in it before V8 looks for garbage, in percent; by default more. Where many
- * different tokens are shown, what grows old is mostly the claims of those that have been replaced. Less than this would be
- * paid for by the slowest answers, which are those that wait for the looking.
+ * different tokens are shown, what grows old is mostly the claims of those that have been replaced. Much less than this would
+ * be paid for by the slowest answers, which are those that wait for the looking.
  */
-const HEAP_GROWTH_PERCENT = 150
+const HEAP_GROWTH_PERCENT = 100
 
 /**
  * Runs the service until it is told to stop, in as many processes as the settings ask for.
