@@ -92,6 +92,11 @@ export function Done(description: string) {
   return Type.Object({ code: Type.Literal(200), msg: Type.String({ examples: ['ok'] }) }, { description })
 }
 
+/** A success that is all in its status and headers. */
+export function NoBody(description: string) {
+  return Type.Unsafe<undefined>({ type: 'null', description })
+}
+
 export function ok<T>(data: T): Static<ReturnType<typeof Done>> & { data: T } {
   return { code: 200, msg: 'ok', data }
 }

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Documented, refusals } from '../openapi.js'
-import { closed, ExpiresAt, Ok, OneOf, ok, UserId } from '../schemas.js'
+import { closed, ExpiresAt, NoBody, Ok, OneOf, ok, UserId } from '../schemas.js'
 
 export const Identity = closed({
   user_id: UserId,
@@ -31,8 +31,7 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
     response: {
       200: { ...Ok(Identity, 'The token is live.'), headers: IDENTITY_HEADERS },
       204: {
-        ...Type.Unsafe<undefined>({ type: 'null' }),
-        description: 'The same for who asks with `Prefer: return=minimal` (RFC 7240): headers only.',
+        ...NoBody('The same for who asks with `Prefer: return=minimal` (RFC 7240): headers only.'),
         headers: { ...IDENTITY_HEADERS, 'Preference-Applied': OneOf(['return=minimal']) },
       },
       ...refusals(),

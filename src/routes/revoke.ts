@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
 import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
-import { TokenForm } from '../schemas.js'
+import { NoBody, TokenForm } from '../schemas.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
 import type { Sessions } from '../services/sessions.js'
 
@@ -23,10 +22,7 @@ export const revoke: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
     consumes: ['application/x-www-form-urlencoded'],
     body: TokenForm,
     response: {
-      200: Type.Unsafe<undefined>({
-        type: 'null',
-        description: 'The token is not live any more. The body is empty.',
-      }),
+      200: NoBody('The token is not live any more. The body is empty.'),
       ...refusals(...OF_A_BODY),
     },
   } satisfies Documented
