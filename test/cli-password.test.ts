@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { build, environmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
+import { build, keylessEnvironmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
 import { findProgram, until } from './support/servers.js'
 import { CLI, type Exit, runCli, spawnProgram, temporaryDirectory } from './support/service-process.js'
 
@@ -10,7 +10,7 @@ const backends = await startBackends(t)
 const service = await build(t, { backends })
 const userId = await service.addUser()
 const actionLog = `${temporaryDirectory()}/user_action.log`
-const env = { ...environmentOf(backends), USER_ACTION_LOG: actionLog }
+const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
 const setPassword = ['user', 'password', '--user', String(userId)]
 
 t.test('a password from standard input', async (t) => {

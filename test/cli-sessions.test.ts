@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import t from 'tap'
-import { build, environmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
+import { build, keylessEnvironmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
 import { type Exit, runCli, temporaryDirectory } from './support/service-process.js'
 
 const MAX_FAILURES = 3
@@ -13,7 +13,7 @@ const service = await build(t, { backends, env: { LOGIN_MAX_FAILURES: String(MAX
 const userId = await service.addUser()
 const actionLog = `${temporaryDirectory()}/user_action.log`
 const env = {
-  ...environmentOf(backends),
+  ...keylessEnvironmentOf(backends),
   LOGIN_MAX_FAILURES: String(MAX_FAILURES),
   USER_ACTION_LOG: actionLog,
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { build, environmentOf, MOBILE, startBackends } from './helper.js'
+import { build, keylessEnvironmentOf, MOBILE, startBackends } from './helper.js'
 import { type Exit, runCli, temporaryDirectory } from './support/service-process.js'
 
 const NEW_MOBILE = '+8613900139000'
@@ -10,7 +10,7 @@ const backends = await startBackends(t)
 const service = await build(t, { backends })
 const userId = await service.addUser()
 const actionLog = `${temporaryDirectory()}/user_action.log`
-const env = { ...environmentOf(backends), USER_ACTION_LOG: actionLog }
+const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
 
 t.test('user add', async (t) => {
   t.test('0 and the user as JSON, who can log in', async (t) => {

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { basic, build, type Credentials, environmentOf, type Service, startBackends } from './helper.js'
+import {
+  basic,
+  build,
+  type Credentials,
+  keylessEnvironmentOf,
+  type Service,
+  startBackends,
+} from './helper.js'
 import { until } from './support/servers.js'
 import { runCli, temporaryDirectory } from './support/service-process.js'
 
@@ -10,7 +17,7 @@ const service = await build(t, { backends })
 const other = await build(t, { backends })
 await service.addUser()
 const actionLog = `${temporaryDirectory()}/user_action.log`
-const env = { ...environmentOf(backends), USER_ACTION_LOG: actionLog }
+const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
 const run = (...args: string[]) => runCli(['client', ...args], env)
 
 /** A client that was added just now is known within a second. */

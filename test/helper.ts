@@ -48,9 +48,16 @@ export async function startBackends(t: Test, { redisArgs = [] as string[] } = {}
   return { databaseUrl, redis, sql }
 }
 
-/** The settings with which a process of the service uses these stores. Its hashes are cheap. */
-export function environmentOf({ databaseUrl, redis }: Pick<Backends, 'databaseUrl' | 'redis'>) {
-  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, JWT_SECRET: SECRET, BCRYPT_COST: '10' }
+type Stores = Pick<Backends, 'databaseUrl' | 'redis'>
+
+/** The settings with which a process of the service uses these stores. */
+export function environmentOf(stores: Stores) {
+  return { ...keylessEnvironmentOf(stores), JWT_SECRET: SECRET }
+}
+
+/** The same for what needs no key of this kind, as the commands do. Hashes are cheap. */
+export function keylessEnvironmentOf({ databaseUrl, redis }: Stores) {
+  return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, BCRYPT_COST: '10' }
 }
 
 /** An answer of the service, read whole. */

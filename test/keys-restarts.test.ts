@@ -2,7 +2,7 @@ import assert from 'node:assert'
 import t from 'tap'
 import { newKey } from '../src/services/new-key.js'
 import { secretKey } from '../src/services/signing-key.js'
-import { environmentOf, SECRET, startBackends } from './helper.js'
+import { keylessEnvironmentOf, SECRET, startBackends } from './helper.js'
 import { startClients } from './support/live-clients.js'
 import { freePort } from './support/servers.js'
 import { type ServiceProcess, startService } from './support/service-process.js'
@@ -55,8 +55,7 @@ t.test('secrets are changed by restarting one instance after the other, while us
   }
 
   function start(port: number, keys: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-    const { DATABASE_URL, REDIS_URL, BCRYPT_COST } = environmentOf(backends)
-    const env = { DATABASE_URL, REDIS_URL, BCRYPT_COST, SHUTDOWN_SECONDS: '2', PORT: String(port), ...keys }
+    const env = { ...keylessEnvironmentOf(backends), SHUTDOWN_SECONDS: '2', PORT: String(port), ...keys }
     return startService(t, { env })
   }
 })
