@@ -1,11 +1,10 @@
-import assert from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Slug } from '../../src/errors.js'
 import { type Answer, build, type CallOptions, claimsOf } from '../helper.js'
 import { type About, type Asker, exampleRequest } from './example-requests.js'
 import type { Operation } from './openapi.js'
-import { until } from './servers.js'
+import { patiently } from './patience.js'
 
 /** What the document shows as a password, and its bcrypt hash at cost 10. */
 const SHOWN_PASSWORD = 'correct horse battery staple'
@@ -98,15 +97,6 @@ export async function createCast(t: Test) {
   ): Promise<Answer> {
     const [method, path, options] = exampleRequest(operation, asker, about)
     const headers = { ...options.headers, ...changes.headers }
-    return unlessBusy(() => service.call(method, path, { ...options, ...changes, headers }))
+    return patiently(() => service.call(method, path, { ...options, ...changes, headers }))
   }
-}
-
-/** Hashing has the lowest priority, and refuses what it could not do in time: a busy machine is no failure of the test. */
-function unlessBusy(ask: () => Promise<Answer>): Promise<Answer> {
-  return until(async () => {
-    const answer = await ask()
-    assert.notEqual(answer.status, 503)
-    return answer
-  })
 }
