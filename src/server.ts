@@ -1,5 +1,4 @@
 import cluster from 'node:cluster'
-import { setFlagsFromString } from 'node:v8'
 import closeWithGrace from 'close-with-grace'
 import { type App, buildApp } from './app.js'
 import { type Config, loadConfig } from './config.js'
@@ -11,13 +10,7 @@ import { createActionLog } from './services/action-log.js'
 import { readKeySet } from './services/key-set.js'
 import { openStores } from './stores/stores.js'
 import { obeySupervisor, supervise } from './supervisor.js'
-
-/**
- * How much the heap may grow beyond what lives in it before V8 looks for garbage, in percent; by default more. Where many
- * different tokens are shown, what grows old is mostly the claims of those that have been replaced. Much less than this would
- * be paid for by the slowest answers, which are those that wait for the looking.
- */
-const HEAP_GROWTH_PERCENT = 100
+import { tuneV8 } from './v8.js'
 
 /**
  * Runs the service until it is told to stop, in as many processes as the settings ask for.
@@ -31,7 +24,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const { processes, shutdownSeconds } = config
   if (processes > 1 && cluster.isPrimary) return supervise({ processes, shutdownSeconds, log })
 
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`)
+  tuneV8()
   const opened: (() => Promise<unknown>)[] = [output.close]
   const closeAll = async () => {
     for (const close of opened.reverse()) await close()
