@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
 import type { Session } from '../session.js'
-import type { Account, Accounts, HeldSession, SessionReading } from '../stores/accounts.js'
+import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
 import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { createBatch } from './batch.js'
 import {
@@ -42,7 +42,7 @@ interface Needs {
     | 'findByMobile'
     | 'findById'
     | 'findSession'
-    | 'findSessions'
+    | 'findStandings'
     | 'beginSession'
     | 'endSession'
     | 'changePassword'
@@ -164,13 +164,13 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     }
     // R has lost this session.
     if (recovery === 'off') throw new Refusal('session_ended')
-    repair(held)
+    repair(session.userId).catch(() => undefined)
     return session
   }
 
   /** Steps "identify reads D" and "identify reads R", for all that ask in one turn of the event loop. */
   async function readBothOf(userIds: readonly number[]) {
-    const [held, entries] = await Promise.all([accounts.findSessions(userIds), registry.read(userIds)])
+    const [held, entries] = await Promise.all([accounts.findStandings(userIds), registry.read(userIds)])
     return userIds.map((_, index) => {
       const entry = entries[index]
       return entry instanceof Error ? entry : { held: held[index], entry }
@@ -255,9 +255,10 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     await joinHeld(registry, account ?? NOBODY, Date.now())
   }
 
-  /** Step "repair", behind the answer: brings back what R has lost. The next request tries again if this one fails. */
-  function repair(held: SessionReading): void {
-    joinHeld(registry, held, held.clock.database).catch(() => undefined)
+  /** Step "repair", behind the answer: brings back what R has lost and D holds. The next request tries again if this one fails. */
+  async function repair(userId: number): Promise<void> {
+    const held = await accounts.findSession(userId)
+    if (held) await joinHeld(registry, held, held.clock.database)
   }
 
   /** After a statement that changed nothing. @throws Unavailable when it was the deadline that stopped it. */

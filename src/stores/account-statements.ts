@@ -47,17 +47,25 @@ export function prepareAccountStatements(database: Database) {
   const ended = { sessionId: null, lastLoginStamp: nextStamp }
   const newHash = { password: sql`${placeholder('passwordHash')}` }
 
-  const sessionsOfUsers = database
-    .select(session)
+  const standingsOfUsers = database
+    .select({
+      userId: userLogin.userId,
+      stamp: userLogin.lastLoginStamp,
+      sessionId: userLogin.sessionId,
+      status: userLogin.status,
+    })
     .from(userLogin)
     .where(sql`${userLogin.userId} = any(${placeholder('userIds')}::bigint[])`)
     .toSQL().sql
 
-  /** Without drizzle's mapping of the rows, which asks for the class of every column in every row of a check. */
-  function findSessions(userIds: readonly number[]): Promise<SessionRow[]> {
+  /**
+   * What a check compares and nothing more: every column costs every check. Without drizzle's mapping of the rows, which asks
+   * for the class of every column in every row.
+   */
+  function findStandings(userIds: readonly number[]): Promise<StandingRow[]> {
     // An array as PostgreSQL spells it: the driver does not know the type of the parameter.
     const parameters = [`{${userIds.join()}}`]
-    return database.$client.unsafe<SessionRow[]>(sessionsOfUsers, parameters, { prepare: true }).execute()
+    return database.$client.unsafe<StandingRow[]>(standingsOfUsers, parameters, { prepare: true }).execute()
   }
 
   /** As text, because the query builder cannot insert on a condition. Written once, like the others. */
@@ -87,7 +95,7 @@ export function prepareAccountStatements(database: Database) {
       .prepare('find_by_mobile'),
     findById: database.select(account).from(userLogin).where(sameUser).prepare('find_by_id'),
     findSession: database.select(session).from(userLogin).where(sameUser).prepare('find_session'),
-    findSessions,
+    findStandings,
 
     beginSession: database
       .update(userLogin)
@@ -153,14 +161,12 @@ interface AddedRow {
   created_at: number
 }
 
-/** A row of `findSessions` as the driver gives it: bigint as text. */
-export interface SessionRow {
+/** A row of `findStandings` as the driver gives it: bigint as text. */
+export interface StandingRow {
   user_id: string
   last_login_stamp: string | null
   session_id: string | null
-  expires_at: number | null
   status: 'active' | 'disabled'
-  now: number
 }
 
 /** A time in milliseconds as floating point: a JavaScript Date would cut the microseconds off. */

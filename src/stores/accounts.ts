@@ -1,4 +1,4 @@
-import type { AccountStatements, NewAccount, SessionRow } from './account-statements.js'
+import type { AccountStatements, NewAccount, StandingRow } from './account-statements.js'
 import type { Postgres } from './postgres.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
@@ -11,9 +11,13 @@ export interface HeldSession {
   expiresAt: number | null
 }
 
-/** What identify has to know about a user, and when the database said it. */
-export interface SessionReading extends HeldSession {
+/** What a check has to know of a user. */
+export interface Standing extends Pick<HeldSession, 'stamp' | 'sessionId'> {
   status: 'active' | 'disabled'
+}
+
+/** All of it, and when the database said it. */
+export interface SessionReading extends HeldSession, Standing {
   clock: ClockReading
 }
 
@@ -70,7 +74,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     findByMobile,
     findById,
     findSession,
-    findSessions,
+    findStandings,
     beginSession,
     endSession,
     changePassword,
@@ -97,11 +101,11 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return read(await postgres.run((statements) => statements.findSession.execute({ userId }), limitMs))
   }
 
-  /** What is held of each of these users, in their order. */
-  async function findSessions(userIds: readonly number[]): Promise<(SessionReading | undefined)[]> {
-    const rows = await postgres.run((statements) => statements.findSessions(userIds))
-    const monotonic = performance.now()
-    const found = new Map(rows.map((row) => [Number(row.user_id), readingOf(row, monotonic)]))
+  /** How each of these users stands, in their order. */
+  async function findStandings(userIds: readonly number[]): Promise<(Standing | undefined)[]> {
+    const rows = await postgres.run((statements) => statements.findStandings(userIds))
+    const found = new Map<number, Standing>()
+    for (const row of rows) found.set(Number(row.user_id), standingOf(row))
     return userIds.map((userId) => found.get(userId))
   }
 
@@ -200,15 +204,8 @@ function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock:
   return { ...rest, clock: { database: now, monotonic: performance.now() } }
 }
 
-function readingOf(row: SessionRow, monotonic: number): SessionReading {
-  return {
-    userId: Number(row.user_id),
-    stamp: row.last_login_stamp === null ? null : Number(row.last_login_stamp),
-    sessionId: row.session_id,
-    expiresAt: row.expires_at,
-    status: row.status,
-    clock: { database: row.now, monotonic },
-  }
+function standingOf({ last_login_stamp: stamp, session_id: sessionId, status }: StandingRow): Standing {
+  return { stamp: stamp === null ? null : Number(stamp), sessionId, status }
 }
 
 function held<T>(value: T | null): T {

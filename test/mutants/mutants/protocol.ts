@@ -123,7 +123,13 @@ export const protocolMutants: Mutant[] = [
   {
     name: 'no repair of what Redis has lost',
     caughtBy: ['Redis forgets, recovery on'],
-    edits: [{ file: SESSIONS, find: 'repair(held);\n        return', replace: 'return' }],
+    edits: [
+      {
+        file: SESSIONS,
+        find: 'repair(session.userId).catch(() => undefined);\n        return',
+        replace: 'return',
+      },
+    ],
   },
   {
     name: 'no canary before the commit',
