@@ -20,7 +20,8 @@ export const SECURITY_SCHEMES = {
 /** Either of them, as a route in the scope of a guard asks for it. */
 export const TOKEN_REQUIRED: Record<string, []>[] = [{ bearer: [] }, { jwt: [] }]
 
-const CREDENTIALS = /^(?:bearer|jwt) +([^\s,]+) *$/i
+const SCHEME = /^(?:bearer|jwt) +/i
+const SEPARATOR = /[\s,]/
 
 /**
  * The one token of a request's Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT. Node keeps
@@ -31,9 +32,17 @@ const CREDENTIALS = /^(?:bearer|jwt) +([^\s,]+) *$/i
  */
 export function presentedToken(request: FastifyRequest): string {
   const { headers, rawHeaders } = request.raw
-  const token = CREDENTIALS.exec(headers.authorization ?? '')?.[1]
+  const token = credentials(headers.authorization ?? '')
   if (token === undefined || isRepeated(rawHeaders)) throw new Refusal('token_missing')
   return token
+}
+
+/** What follows the scheme, where that is one word. The parser of HTTP has taken the space around the value. */
+function credentials(value: string): string | undefined {
+  const scheme = SCHEME.exec(value)?.[0]
+  if (scheme === undefined) return undefined
+  const token = value.slice(scheme.length)
+  return token === '' || SEPARATOR.test(token) ? undefined : token
 }
 
 /** Whether there are several Authorization headers, by the names and values as they came: Node's own list of them is slow. */
