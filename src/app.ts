@@ -137,9 +137,9 @@ export type App = Awaited<ReturnType<typeof buildApp>>
 
 /** Ids that no other process gives, and this one only once. A new UUID for each would be half a kilobyte of garbage. */
 function requestIds(): () => string {
-  const process = randomBytes(9).toString('base64url')
+  const prefix = randomBytes(9).toString('base64url')
   let requests = 0
-  return () => `${process}-${(++requests).toString(36)}`
+  return () => `${prefix}-${(++requests).toString(36)}`
 }
 
 /** Connections that are open at the same time; more are closed at once, before they could take the descriptors of the others. */
