@@ -294,6 +294,6 @@ function lastAction(t: Test, event: string, user_id: number, method: string, url
     method,
     url,
     ip: '127.0.0.1',
-    request_id: /^[\da-f-]{36}$/,
+    request_id: /^[\w-]{12}-[\da-z]+$/,
   })
 }
