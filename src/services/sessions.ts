@@ -164,7 +164,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     }
     // R has lost this session.
     if (recovery === 'off') throw new Refusal('session_ended')
-    repair(session.userId).catch(() => undefined)
+    repair(session)
     return session
   }
 
@@ -255,10 +255,12 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     await joinHeld(registry, account ?? NOBODY, Date.now())
   }
 
-  /** Step "repair", behind the answer: brings back what R has lost and D holds. The next request tries again if this one fails. */
-  async function repair(userId: number): Promise<void> {
-    const held = await accounts.findSession(userId)
-    if (held) await joinHeld(registry, held, held.clock.database)
+  /**
+   * Step "repair", behind the answer: brings back what R has lost of a session that D holds, as its token says it, so that a
+   * Redis that came back empty costs PostgreSQL nothing more. The next request tries again if this one fails.
+   */
+  function repair({ userId, loginTime: stamp, sessionId, expiresAt }: Session): void {
+    registry.join(userId, { stamp, sessionId }, expiresAt * 1000).catch(() => undefined)
   }
 
   /** After a statement that changed nothing. @throws Unavailable when it was the deadline that stopped it. */

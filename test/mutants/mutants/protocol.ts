@@ -126,7 +126,7 @@ export const protocolMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'repair(session.userId).catch(() => undefined);\n        return',
+        find: 'repair(session);\n        return',
         replace: 'return',
       },
     ],
