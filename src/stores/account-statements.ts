@@ -47,13 +47,9 @@ export function prepareAccountStatements(database: Database) {
   const ended = { sessionId: null, lastLoginStamp: nextStamp }
   const newHash = { password: sql`${placeholder('passwordHash')}` }
 
+  const { userId, stamp, sessionId, status } = session
   const standingsOfUsers = database
-    .select({
-      userId: userLogin.userId,
-      stamp: userLogin.lastLoginStamp,
-      sessionId: userLogin.sessionId,
-      status: userLogin.status,
-    })
+    .select({ userId, stamp, sessionId, status })
     .from(userLogin)
     .where(sql`${userLogin.userId} = any(${placeholder('userIds')}::bigint[])`)
     .toSQL().sql

@@ -123,13 +123,7 @@ export const protocolMutants: Mutant[] = [
   {
     name: 'no repair of what Redis has lost',
     caughtBy: ['Redis forgets, recovery on'],
-    edits: [
-      {
-        file: SESSIONS,
-        find: 'repair(session);\n        return',
-        replace: 'return',
-      },
-    ],
+    edits: [{ file: SESSIONS, find: 'repair(session);\n        return', replace: 'return' }],
   },
   {
     name: 'no canary before the commit',
