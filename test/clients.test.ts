@@ -179,6 +179,7 @@ t.test('auth-service client', async (t) => {
     await sleep(4100)
 
     t.equal((await service.submit('/introspect', { token: 'x' }, gone)).status, 401)
+    t.equal((await service.submit('/introspect', { token: 'x' }, gone)).status, 401, 'and at the one after')
   })
 
   t.test('503, not 401, when the list is too old and PostgreSQL does not answer', async (t) => {

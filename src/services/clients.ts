@@ -1,5 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { OperatorError, Refusal } from '../errors.js'
+import { presentedCredentials } from '../presented-credentials.js'
 import type { Permission, ServiceClient, ServiceClients } from '../stores/service-clients.js'
 
 export type { Permission } from '../stores/service-clients.js'
@@ -17,6 +19,9 @@ const READ_AGAIN_AFTER_MS = 1000
 /** Nobody is authenticated by a list that is older than this: a removed client is refused everywhere within the time. */
 const TRUSTED_FOR_MS = 4000
 
+/** Headers that are known to be right until the list is read again: a client sends the same one each time. */
+const REMEMBERED_HEADERS = 1000
+
 /** RFC 6749 leaves the form open; these need no escaping anywhere. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/i
 
@@ -32,18 +37,28 @@ export type Clients = ReturnType<typeof createClients>
  */
 export function createClients({ serviceClients }: { serviceClients: ServiceClients }) {
   let known = new Map<string, { digest: Buffer; client: ServiceClient }>()
+  const recognised = new LRUCache<string, ServiceClient>({ max: REMEMBERED_HEADERS })
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
 
-  return { authenticate, add, remove, all: serviceClients.all }
+  return { recall, authenticate, add, remove, all: serviceClients.all }
 
   /**
-   * The client that has this name and this secret.
+   * The client that has been authenticated by the same Authorization header since the list was last read. Undefined says
+   * nothing about the header: it is for {@link authenticate} to judge.
+   */
+  function recall(authorization: string): ServiceClient | undefined {
+    return age() > READ_AGAIN_AFTER_MS ? undefined : recognised.get(authorization)
+  }
+
+  /**
+   * The client whose name and secret this Authorization header shows.
    *
    * @throws Refusal `invalid_client`
    * @throws Unavailable when the list is too old and cannot be read.
    */
-  async function authenticate(name: string, secret: string): Promise<ServiceClient> {
+  async function authenticate(authorization: string): Promise<ServiceClient> {
+    const { name, secret } = presentedCredentials(authorization)
     if (age() > TRUSTED_FOR_MS) await readAgain()
     const digest = digestOf(secret)
     let found = matching(name, digest)
@@ -56,7 +71,10 @@ export function createClients({ serviceClients }: { serviceClients: ServiceClien
         found = matching(name, digest)
       }
     }
-    if (found) return found
+    if (found) {
+      recognised.set(authorization, found)
+      return found
+    }
     throw new Refusal('invalid_client', { reason: known.has(name) ? 'wrong secret' : 'unknown client' })
   }
 
@@ -113,6 +131,7 @@ export function createClients({ serviceClients }: { serviceClients: ServiceClien
     // Only what is as long as a digest can be compared with one.
     const usable = digested.filter(({ digest }) => digest.length === NOBODY.digest.length)
     known = new Map(usable.map((entry) => [entry.client.name, entry]))
+    recognised.clear()
     readAt = asked
   }
 }

@@ -67,4 +67,27 @@ export const gatewayMutants: Mutant[] = [
       { file: CLIENTS, find: 'if (age() > TRUSTED_FOR_MS)', replace: 'if (age() > 1e9)' },
     ],
   },
+  {
+    name: 'a service client that was recalled may do anything',
+    caughtBy: ['gateways'],
+    edits: [
+      {
+        file: 'hooks/require-client.js',
+        find: 'if (recalled?.permissions.includes(permission))',
+        replace: 'if (recalled)',
+      },
+    ],
+  },
+  {
+    name: 'what authenticated a service client is not forgotten when the list is read',
+    caughtBy: ['gateways'],
+    edits: [{ file: CLIENTS, find: 'recognised.clear();', replace: '' }],
+  },
+  {
+    name: 'a service client is recalled however old the list is',
+    caughtBy: ['gateways'],
+    edits: [
+      { file: CLIENTS, find: 'age() > READ_AGAIN_AFTER_MS ? undefined : recognised', replace: 'recognised' },
+    ],
+  },
 ]
