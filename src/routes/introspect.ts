@@ -55,9 +55,21 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
   })
 }
 
-function active({ claims: { data, ...claims } }: ClaimedSession) {
-  const sid = claims.jti
-  return { active: true as const, token_type: 'Bearer' as const, ...claims, sid, ext: { ...data, sid } }
+/** Member by member: to spread the claims takes longer than all the rest of the answer. */
+function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: ClaimedSession) {
+  const ext = { id: data.id, login_time: data.login_time, sid: jti }
+  const known = {
+    active: true as const,
+    token_type: 'Bearer' as const,
+    sub,
+    iss,
+    iat,
+    exp,
+    jti,
+    sid: jti,
+    ext,
+  }
+  return aud === undefined ? known : { ...known, aud }
 }
 
 /** A refused token is an answer here; an outage is not. */
