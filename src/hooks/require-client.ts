@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { Refusal } from '../errors.js'
 import { documentGuard } from '../openapi.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
-import type { Clients, Permission } from '../services/clients.js'
+import type { Clients, Credentials, Permission } from '../services/clients.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -42,7 +42,8 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, acti
 
   async function authenticate(request: FastifyRequest): Promise<string> {
     try {
-      const client = await clients.authenticate(authorizationOf(request))
+      const authorization = authorizationOf(request)
+      const client = await clients.authenticate(presentedCredentials(authorization), authorization)
       if (client.permissions.includes(permission)) return client.name
       throw new Refusal('not_allowed', { reason: `${client.name} lacks the permission ${permission}` })
     } catch (error) {
@@ -55,4 +56,27 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, acti
 
 function authorizationOf({ raw: { headers } }: FastifyRequest): string {
   return headers.authorization ?? ''
+}
+
+/** The header of HTTP Basic (RFC 7617). */
+const BASIC = /^basic +([a-z0-9+/]+={0,2}) *$/i
+
+/** Name and secret, as they stand in it. */
+const CREDENTIALS = /^([^:]*):(.*)$/s
+
+/**
+ * The name and the secret of a service client, out of an Authorization header. Both are percent-encoded inside it (RFC 6749
+ * §2.3.1), which changes neither of ours but for libraries that encode more than they must.
+ *
+ * @throws Refusal `invalid_client`
+ */
+function presentedCredentials(authorization: string): Credentials {
+  const encoded = BASIC.exec(authorization)?.[1]
+  const [, name, secret] = CREDENTIALS.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? []
+  if (name === undefined || secret === undefined) throw new Refusal('invalid_client')
+  try {
+    return { name: decodeURIComponent(name), secret: decodeURIComponent(secret) }
+  } catch {
+    throw new Refusal('invalid_client')
+  }
 }

@@ -1,7 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { OperatorError, Refusal } from '../errors.js'
-import { presentedCredentials } from '../presented-credentials.js'
 import type { Permission, ServiceClient, ServiceClients } from '../stores/service-clients.js'
 
 export type { Permission } from '../stores/service-clients.js'
@@ -19,14 +18,20 @@ const READ_AGAIN_AFTER_MS = 1000
 /** Nobody is authenticated by a list that is older than this: a removed client is refused everywhere within the time. */
 const TRUSTED_FOR_MS = 4000
 
-/** Headers that are known to be right until the list is read again: a client sends the same one each time. */
-const REMEMBERED_HEADERS = 1000
+/** Spellings of right credentials that are known until the list is read again: a client sends the same one each time. */
+const REMEMBERED_SPELLINGS = 1000
 
 /** RFC 6749 leaves the form open; these need no escaping anywhere. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/i
 
 /** What an unknown name's secret is compared with, so that it takes the same time. */
 const NOBODY = { digest: digestOf(''), client: undefined }
+
+/** What a client shows: its name, and the secret that only it knows. */
+export interface Credentials {
+  name: string
+  secret: string
+}
 
 export type Clients = ReturnType<typeof createClients>
 
@@ -37,28 +42,27 @@ export type Clients = ReturnType<typeof createClients>
  */
 export function createClients({ serviceClients }: { serviceClients: ServiceClients }) {
   let known = new Map<string, { digest: Buffer; client: ServiceClient }>()
-  const recognised = new LRUCache<string, ServiceClient>({ max: REMEMBERED_HEADERS })
+  const recognised = new LRUCache<string, ServiceClient>({ max: REMEMBERED_SPELLINGS })
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
 
   return { recall, authenticate, add, remove, all: serviceClients.all }
 
   /**
-   * The client that has been authenticated by the same Authorization header since the list was last read. Undefined says
-   * nothing about the header: it is for {@link authenticate} to judge.
+   * The client that has been authenticated by the same text since the list was last read. Undefined says nothing about the
+   * text: what stands in it is for {@link authenticate} to judge.
    */
-  function recall(authorization: string): ServiceClient | undefined {
-    return age() > READ_AGAIN_AFTER_MS ? undefined : recognised.get(authorization)
+  function recall(text: string): ServiceClient | undefined {
+    return age() > READ_AGAIN_AFTER_MS ? undefined : recognised.get(text)
   }
 
   /**
-   * The client whose name and secret this Authorization header shows.
+   * The client that has this name and this secret; from now on {@link recall} knows it by the text that they were read from.
    *
    * @throws Refusal `invalid_client`
    * @throws Unavailable when the list is too old and cannot be read.
    */
-  async function authenticate(authorization: string): Promise<ServiceClient> {
-    const { name, secret } = presentedCredentials(authorization)
+  async function authenticate({ name, secret }: Credentials, text: string): Promise<ServiceClient> {
     if (age() > TRUSTED_FOR_MS) await readAgain()
     const digest = digestOf(secret)
     let found = matching(name, digest)
@@ -72,7 +76,7 @@ export function createClients({ serviceClients }: { serviceClients: ServiceClien
       }
     }
     if (found) {
-      recognised.set(authorization, found)
+      recognised.set(text, found)
       return found
     }
     throw new Refusal('invalid_client', { reason: known.has(name) ? 'wrong secret' : 'unknown client' })
