@@ -1,4 +1,4 @@
-import type { AccountStatements, NewAccount, StandingRow } from './account-statements.js'
+import type { AccountStatements, NewAccount, StandingColumns } from './account-statements.js'
 import type { Postgres } from './postgres.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
@@ -103,9 +103,8 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
 
   /** How each of these users stands, in their order. */
   async function findStandings(userIds: readonly number[]): Promise<(Standing | undefined)[]> {
-    const rows = await postgres.run((statements) => statements.findStandings(userIds))
-    const found = new Map<number, Standing>()
-    for (const row of rows) found.set(Number(row.user_id), standingOf(row))
+    const [columns] = await postgres.run((statements) => statements.findStandings(userIds))
+    const found = standingsIn(columns)
     return userIds.map((userId) => found.get(userId))
   }
 
@@ -204,8 +203,14 @@ function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock:
   return { ...rest, clock: { database: now, monotonic: performance.now() } }
 }
 
-function standingOf({ last_login_stamp: stamp, session_id: sessionId, status }: StandingRow): Standing {
-  return { stamp: stamp === null ? null : Number(stamp), sessionId, status }
+/** By user id. */
+function standingsIn({ user_ids, stamps, session_ids, statuses }: StandingColumns): Map<number, Standing> {
+  const found = new Map<number, Standing>()
+  for (const [row, userId] of (user_ids ?? []).entries()) {
+    const status = statuses[row]
+    if (status) found.set(userId, { stamp: stamps[row] ?? null, sessionId: session_ids[row] ?? null, status })
+  }
+  return found
 }
 
 function held<T>(value: T | null): T {
