@@ -12,10 +12,17 @@ export interface Program extends Running {
   memory(): number
 }
 
-/** The service as the image runs it; `nodeArgs` come before the program. */
+/** The service as the image runs it; more of `nodeArgs` come before the program. */
 export function startService(env: NodeJS.ProcessEnv, nodeArgs: string[] = []): Promise<Program> {
-  const args = ['--max-semi-space-size=16', ...nodeArgs, CLI, 'serve']
-  return start(args, { USER_ACTION_LOG: '/dev/null', ...env })
+  return start([...nodeArgsOfImage(), ...nodeArgs, CLI, 'serve'], { USER_ACTION_LOG: '/dev/null', ...env })
+}
+
+function nodeArgsOfImage(): string[] {
+  const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8')
+  const entrypoint: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]')
+  const args = entrypoint.slice(1, -1)
+  if (args.length === 0) throw new Error('Dockerfile: no ENTRYPOINT with arguments for Node.js')
+  return args
 }
 
 /** One of the programs that the service is compared with. */

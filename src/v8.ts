@@ -24,6 +24,10 @@ export function tuneV8(): void {
   // V8 throws away the code of functions that it saw no use of for a few full collections, of which an idle process has one every
   // few seconds: after each quiet half-minute it would compile them again, and learn again what they do, while requests wait.
   setFlagsFromString('--no-flush-bytecode')
+  // V8 makes old at birth what comes from a place of the code whose last hundred objects nearly all outlived a collection. When
+  // many clients come at once, that is true of what their first requests are made of. From then on each request would leave old
+  // garbage, which keeps alive whatever it points to: the collector had four times as much to do, for the life of the process.
+  setFlagsFromString('--no-allocation-site-pretenuring')
   setFlagsFromString(`--max-inlined-bytecode-size=${INLINED_BYTES.each}`)
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES.together}`)
   keepTick()

@@ -32,8 +32,19 @@ const ONCE_AND_GARBAGE = `
   %DebugPrint(once)
 `
 
-function run(script: string, flag: string) {
-  const args = [flag, '--allow-natives-syntax', '--input-type=module', '--eval', script]
+/** A hundred thousand objects from one place of the code, all of them kept. */
+const KEPT_OBJECTS = `
+  import { setImmediate as turn } from 'node:timers/promises'
+  const kept = []
+  const make = (count) => ({ count, list: [count] })
+  for (let round = 0; round < 200; round++) {
+    for (let count = 0; count < 500; count++) kept.push(make(count))
+    await turn()
+  }
+`
+
+function run(script: string, ...flags: string[]) {
+  const args = [...flags, '--allow-natives-syntax', '--input-type=module', '--eval', script]
   return spawnProgram(process.execPath, args).exited
 }
 
@@ -41,6 +52,17 @@ async function hasItsCode(script: string): Promise<boolean> {
   const { stdout, stderr } = await run(script, '--max-old-space-size=200')
   if (!stdout.includes('- source code:')) throw new Error(`V8 printed no function: ${stderr}`)
   return stdout.includes('- bytecode:')
+}
+
+/** Places of the code whose objects V8 decided to make old at birth. */
+async function placesOfOldObjects(script: string): Promise<number> {
+  const { code, stdout, stderr } = await run(
+    script,
+    '--max-semi-space-size=1',
+    '--trace-pretenuring-statistics',
+  )
+  if (code !== 0) throw new Error(`the script did not end: ${stderr}`)
+  return stdout.match(/ => tenure$/gm)?.length ?? 0
 }
 
 async function slowPlaces(script: string): Promise<number> {
@@ -64,4 +86,12 @@ t.test('a function that nobody called for a while keeps its code', async (t) => 
 
 t.test('which it does not where V8 is told nothing', async (t) => {
   t.notOk(await hasItsCode(ONCE_AND_GARBAGE), 'else nothing has to be told any more')
+})
+
+t.test('nothing is made old at birth', async (t) => {
+  t.equal(await placesOfOldObjects(TUNED + KEPT_OBJECTS), 0)
+})
+
+t.test('which it is where V8 is told nothing', async (t) => {
+  t.ok((await placesOfOldObjects(KEPT_OBJECTS)) > 0, 'else nothing has to be told any more')
 })
