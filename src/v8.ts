@@ -26,7 +26,7 @@ export function tuneV8(): void {
   setFlagsFromString('--no-flush-bytecode')
   // V8 makes old at birth what comes from a place of the code whose last hundred objects nearly all outlived a collection. When
   // many clients come at once, that is true of what their first requests are made of. From then on each request would leave old
-  // garbage, which keeps alive whatever it points to: the collector had four times as much to do, for the life of the process.
+  // garbage, which keeps alive whatever it points to: the collector had three times as much to do, for the life of the process.
   setFlagsFromString('--no-allocation-site-pretenuring')
   setFlagsFromString(`--max-inlined-bytecode-size=${INLINED_BYTES.each}`)
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES.together}`)
