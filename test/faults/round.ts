@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, closeConnections, type Load, type LoadOptions, startLoad } from './clients.js'
 import { byUser, type Operation, stampDefects, wrongAcceptances, wrongRefusals } from './history.js'
@@ -9,6 +10,9 @@ import { createWorld, type Usage, type World, type WorldOptions } from './world.
 export const ANSWER_LIMIT_MS = 500
 export const LOGIN_LIMIT_MS = 2000
 export const RECOVERY_LIMIT_MS = 1000
+
+/** How long the clients' own process may stand still, in milliseconds: beyond it, answers are late because nobody reads them. */
+const STANDSTILL_LIMIT_MS = 250
 
 /** Room for what a served round may leave behind: a pool at its full size, a heap that has grown to its usual size. */
 const MORE_DESCRIPTORS = 40
@@ -73,6 +77,8 @@ export async function runRow(row: Row, seed: number, worldOptions: WorldOptions 
   const world = await createWorld({ ...row.world, ...worldOptions })
   try {
     const urls = () => world.instances.map(({ url }) => url)
+    const standstill = monitorEventLoopDelay()
+    standstill.enable()
     const load = startLoad({ urls, users: world.users, random, ...row.load })
     await sleep(BEFORE_MS)
     const before = world.instances.map((instance) => instance.usage())
@@ -85,9 +91,10 @@ export async function runRow(row: Row, seed: number, worldOptions: WorldOptions 
 
     await sleep(AFTER_MS)
     await load.stop()
+    standstill.disable()
     await askAboutEverything(round)
     closeConnections()
-    return await judge(row, seed, round, before)
+    return await judge(row, seed, round, before, standstill.max / 1e6)
   } finally {
     await world.dispose()
   }
@@ -106,7 +113,13 @@ async function askAboutEverything({ world, load, random }: Round): Promise<void>
   }
 }
 
-async function judge(row: Row, seed: number, round: Round, before: (Usage | undefined)[]) {
+async function judge(
+  row: Row,
+  seed: number,
+  round: Round,
+  before: (Usage | undefined)[],
+  standstillMs: number,
+): Promise<Verdict> {
   const { world, load, from, to } = round
   const { history } = load
   const { refusalsCount = true, durable = true, late: mayBeLate = false } = row
@@ -126,6 +139,8 @@ async function judge(row: Row, seed: number, round: Round, before: (Usage | unde
   if (durable) problems.push(...unordered(history, refusalsCount))
   problems.push(...(await registryAhead(world, durable)))
 
+  if (standstillMs > STANDSTILL_LIMIT_MS)
+    problems.push(`the clients themselves stood still for ${Math.round(standstillMs)} ms`)
   const slowestMs = slowest(history.filter(({ kind }) => kind !== 'login'))
   const slowestLoginMs = slowest(history.filter(({ kind }) => kind === 'login'))
   if (slowestMs > ANSWER_LIMIT_MS && !mayBeLate)

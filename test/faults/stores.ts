@@ -1,8 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { appendFileSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import {
@@ -84,14 +86,14 @@ export async function createPostgresServer(args: string[] = []): Promise<Restart
   })
 }
 
-/** Copies a stopped PostgreSQL's files, so that it can be put back to this moment. */
-export function snapshot({ directory }: RestartableStore): { restore(): void } {
+/** Copies a stopped PostgreSQL's files, so that it can be put back to this moment. Clients work meanwhile: nothing here blocks. */
+export async function snapshot({ directory }: RestartableStore): Promise<{ restore(): Promise<void> }> {
   const [data, copy] = [join(directory, 'data'), join(directory, 'copy')]
-  execFileSync('cp', ['-a', data, copy])
+  await promisify(execFile)('cp', ['-a', data, copy])
   return {
-    restore() {
-      rmSync(data, { recursive: true })
-      renameSync(copy, data)
+    async restore() {
+      await rm(data, { recursive: true })
+      await rename(copy, data)
     },
   }
 }

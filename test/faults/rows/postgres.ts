@@ -44,13 +44,13 @@ export const postgresRows: Scenario[] = [
     inject: async (round) => {
       const { world } = round
       await world.postgres.kill()
-      const before = snapshot(world.postgres)
+      const before = await snapshot(world.postgres)
       await world.postgres.start()
       // These commits are acknowledged, and then they are gone: a few of most users, and many of one.
       const end = performance.now() + 1500
       for (let logins = 0; logins < LOST_LOGINS || performance.now() < end; logins++) await logInFirst(round)
       await world.postgres.kill()
-      before.restore()
+      await before.restore()
     },
     heal: ({ world }) => world.postgres.start(),
     also: async (round) => [...newLoginsWork(round), ...(await firstUserLogsIn(round))],
