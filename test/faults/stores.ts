@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, appendFileSync, chownSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,10 +33,32 @@ export interface RestartableStore {
 /** Addresses of the network namespaces that the harness makes. */
 export const TEST_NETWORK = '10.231.7.0/24'
 
+/** Files in memory, where there is room for them. */
+const MEMORY = '/dev/shm'
+const ROOM_BYTES = 2 ** 30
+
+/**
+ * A directory for the files of a store. In memory where it can be: the files of a whole cluster come and go here, and a
+ * disk that writes that back halts a store for a quarter of a second or more, seconds after the fault that is judged.
+ */
+function newDirectory(prefix: string): string {
+  return mkdtempSync(join(hasRoom(MEMORY) ? MEMORY : tmpdir(), prefix))
+}
+
+function hasRoom(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    const { bavail, bsize } = statfsSync(path)
+    return bavail * bsize >= ROOM_BYTES
+  } catch {
+    return false
+  }
+}
+
 /** A Redis without persistence: what it holds dies with its process, unless a row saves it on purpose. */
 export async function createRedisServer(args: string[] = []): Promise<RestartableStore> {
   const port = await freePort()
-  const directory = mkdtempSync(join(tmpdir(), 'auth-faults-redis-'))
+  const directory = newDirectory('auth-faults-redis-')
   const options = ['--bind', '127.0.0.1', '--port', String(port), '--dir', directory, '--save', '', ...args]
   const url = `redis://127.0.0.1:${port}`
   return restartable({
@@ -59,7 +81,7 @@ export async function createRedisServer(args: string[] = []): Promise<Restartabl
 /** A PostgreSQL that survives the death of its processes; only the machine's own death is not provided for (-F). */
 export async function createPostgresServer(args: string[] = []): Promise<RestartableStore> {
   const port = await freePort()
-  const directory = mkdtempSync(join(tmpdir(), 'auth-faults-postgres-'))
+  const directory = newDirectory('auth-faults-postgres-')
   const as = unprivilegedUser()
   if (as) chownSync(directory, as.uid, as.gid)
   const data = join(directory, 'data')
