@@ -4,7 +4,8 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { environmentOf, PASSWORD, send, startBackends, userInserter } from './helper.js'
+import { build, environmentOf, PASSWORD, send, startBackends, userInserter } from './helper.js'
+import { type Exchange, exchange } from './support/raw-http.js'
 import { until } from './support/servers.js'
 import { startService } from './support/service-process.js'
 
@@ -46,6 +47,28 @@ t.test('SIGTERM', async (t) => {
       t.ok(performance.now() - started < 10_000)
     },
   )
+
+  t.test('connections that come just as it stops listening are answered', async (t) => {
+    const { app, url } = await build(t, { backends })
+    const { server } = app
+    const request = 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'
+    let exchanges: Promise<Exchange>[] = []
+    // It looks whether anybody is left: the last moment before it goes.
+    const getConnections = server.getConnections.bind(server)
+    server.getConnections = (callback) => {
+      exchanges = Array.from({ length: 20 }, () => exchange(url, request))
+      server.getConnections = getConnections
+      return getConnections(callback)
+    }
+
+    await app.close()
+
+    const answers = (await Promise.all(exchanges)).flatMap(({ answers }) => answers)
+    t.strictSame(
+      answers.map(({ status }) => status),
+      new Array(20).fill(503),
+    )
+  })
 
   t.test('an idle connection does not keep it beyond a short SHUTDOWN_SECONDS: exit 0', async (t) => {
     const service = await startService(t, { env: { ...environmentOf(backends), SHUTDOWN_SECONDS: '1' } })

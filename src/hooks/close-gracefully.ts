@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
 import { Unavailable } from '../errors.js'
 
@@ -54,10 +54,26 @@ async function drain(server: Server, limitMs: number): Promise<void> {
  * would take them for idle.
  */
 async function stopListening(server: Server): Promise<void> {
-  // Right after all that waited was accepted: what waits when the listener goes is cut by the kernel.
-  await new Promise((resolve) => setImmediate(resolve))
+  await acceptAllThatWait(server)
   NetServer.prototype.close.call(server)
   await sleep(SETTLE_MS)
+  // So that what has come by now is read first, and its connection not taken for idle.
+  await immediate()
+}
+
+/** What still waits in the kernel's queue when the listener goes is reset. A turn of the event loop accepts one connection. */
+async function acceptAllThatWait(server: Server): Promise<void> {
+  const end = performance.now() + SETTLE_MS
+  // Only from one immediate to the next is it certain that the sockets were looked at in between.
+  await immediate()
+  let accepted: number
+  do {
+    accepted = 0
+    const count = () => accepted++
+    server.on('connection', count)
+    await immediate()
+    server.off('connection', count)
+  } while (accepted > 0 && performance.now() < end)
 }
 
 function connections(server: Server): Promise<number> {
