@@ -52,13 +52,19 @@ t.test('a read that fails fails all that it was for, and none after it', async (
   t.equal(await ask(1), 1)
 })
 
-t.test('more than 500 questions are several reads', async (t) => {
+t.test('a full batch is sent at once, while the turn goes on, and the rest at its end', async (t) => {
   const sizes: number[] = []
   const ask = createBatch(async (ids) => {
     sizes.push(ids.length)
     return [...ids]
   })
-  const ids = Array.from({ length: 1200 }, (_, index) => index)
-  t.strictSame(await Promise.all(ids.map(ask)), ids)
-  t.strictSame(sizes, [500, 500, 200])
+  const ids = Array.from({ length: 100 }, (_, index) => index)
+
+  const answers = ids.map(ask)
+
+  t.strictSame(sizes, [40, 40])
+  t.strictSame(await Promise.all(answers), ids)
+  t.strictSame(sizes, [40, 40, 20])
+  t.equal(await ask(7), 7)
+  t.strictSame(sizes, [40, 40, 20, 1], 'each is sent once')
 })

@@ -3,6 +3,9 @@ import { PgDialect, type PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import type { Database } from './postgres.js'
 import { userLogin } from './tables.js'
 
+/** The driver keeps a shorter message until the end of the turn, in which PostgreSQL could be at work already; in bytes. */
+const SENT_AT_ONCE = 1024
+
 /**
  * Every statement on accounts, prepared. Those that write carry their own deadline, in milliseconds of the database's
  * clock, and say in their WHERE what must still be so: no row means that something has moved, or that it is too late.
@@ -64,8 +67,8 @@ export function prepareAccountStatements(database: Database) {
    * microsecond per check, which is a thirtieth of all. Without drizzle's mapping, for the same reason.
    */
   function findStandings(userIds: readonly number[]): Promise<[StandingColumns]> {
-    // An array as PostgreSQL spells it: the driver does not know the type of the parameter.
-    const parameters = [`{${userIds.join()}}`]
+    // An array as PostgreSQL spells it, which may end in spaces: the driver does not know the type of the parameter.
+    const parameters = [`{${userIds.join()}}`.padEnd(SENT_AT_ONCE)]
     return database.$client
       .unsafe<[StandingColumns]>(standingsOfUsers, parameters, { prepare: true })
       .execute()
