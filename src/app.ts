@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import fastifyRedis from '@fastify/redis'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
 import type { Config } from './config.js'
-import { answerClientError, answerError } from './error-answers.js'
+import { answerClientError, type ErrorLog, errorHandler } from './error-answers.js'
 import { Refusal } from './errors.js'
 import { closeGracefully } from './hooks/close-gracefully.js'
 import { ignoreBody } from './hooks/ignore-body.js'
@@ -105,14 +105,14 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   await app.register(async function introspectors(scope) {
     await scope.register(noStore)
     await scope.register(requireClient, { clients, permission: 'introspect', actions })
-    await scope.register(oauthEndpoint)
+    await scope.register(oauthEndpoint, { log })
     await scope.register(introspect, { sessions })
   })
 
   await app.register(async function revokers(scope) {
     await scope.register(noStore)
     await scope.register(requireClient, { clients, permission: 'revoke', actions })
-    await scope.register(oauthEndpoint)
+    await scope.register(oauthEndpoint, { log })
     await scope.register(revoke, { sessions, actions })
   })
 
@@ -148,13 +148,12 @@ const MAX_CONNECTIONS = 10_000
 /** Bytes of a request's line and headers together. */
 const MAX_HEADER_BYTES = 8192
 
-function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
+function createServer({ trustProxy }: Config, log: ErrorLog) {
+  const answer = errorHandler(log)
   const app = Fastify({
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
+    // Without a logger: for one Fastify listens to the end of every answer, and looks at each request's child for all its methods.
+    // What is worth a line is logged by this service itself.
     genReqId: requestIds(),
-    // One logger for all requests: what is logged of one names its id.
-    childLoggerFactory: (logger) => logger,
     trustProxy,
     rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
     // Fastify's own answer while closing has another form than all others: closeGracefully gives it.
@@ -167,7 +166,7 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     requestTimeout: 5000,
     keepAliveTimeout: 65_000,
     http: { headersTimeout: 3000, connectionsCheckingInterval: 500, maxHeaderSize: MAX_HEADER_BYTES },
-    frameworkErrors: answerError,
+    frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
 
@@ -182,7 +181,7 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     { parseAs: 'string' },
     app.getDefaultJsonParser('error', 'error'),
   )
-  app.setErrorHandler(answerError)
+  app.setErrorHandler(answer)
   app.setNotFoundHandler(() => {
     throw new Refusal('not_found')
   })

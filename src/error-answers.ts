@@ -1,22 +1,25 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal, type Slug, STATUS_OF, Unavailable } from './errors.js'
 import { preferredLanguage } from './language.js'
 import { closeLingering, isLingering } from './lingering-close.js'
 import { ruleMessage } from './messages.js'
 
-/**
- * Answers whatever was thrown in the platform's envelope, in the caller's language. Only what is a {@link Refusal}
- * speaks for itself.
- */
-export function answerError(
-  error: FastifyError | Refusal,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void {
-  const refusal = asRefusal(error)
-  logUnexpected(refusal, error, request)
+/** What is needed of a logger to say which bug was met. */
+export type ErrorLog = Pick<FastifyBaseLogger, 'error'>
+
+/** Answers whatever was thrown, as {@link answerRefusal} does, and logs what was unexpected. */
+export function errorHandler(log: ErrorLog) {
+  return (error: FastifyError | Refusal, request: FastifyRequest, reply: FastifyReply): void => {
+    const refusal = asRefusal(error)
+    logUnexpected(refusal, error, request, log)
+    answerRefusal(refusal, request, reply)
+  }
+}
+
+/** Answers in the platform's envelope, in the caller's language. */
+export function answerRefusal(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): void {
   const language = preferredLanguage(request.headers)
   reply
     .code(refusal.status)
@@ -25,7 +28,7 @@ export function answerError(
 }
 
 /** What is answered with nothing but `internal` is a bug: the logs say which. */
-export function logUnexpected({ slug }: Refusal, error: Error, { log, id }: FastifyRequest): void {
+export function logUnexpected({ slug }: Refusal, error: Error, { id }: FastifyRequest, log: ErrorLog): void {
   if (slug === 'internal') log.error({ err: error, request_id: id }, 'unexpected error')
 }
 

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import closeWithGrace from 'close-with-grace'
+import type { Logger } from 'pino'
 import { type App, buildApp } from './app.js'
 import { type Config, loadConfig } from './config.js'
 import { createDemoAccount, DEMO_MOBILE } from './demo.js'
@@ -58,7 +59,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     readKeysAgain = readAgain
     const app = await buildApp({ config, keys, stores, actions, log })
     opened.push(() => app.close())
-    await listen(app, config)
+    await listen(app, config, log)
     if (config.stores.kind === 'embedded')
       welcome(config, portOf(app), await createDemoAccount(config, stores))
   } catch (error) {
@@ -84,9 +85,9 @@ function closesWithTerminal({ stores, keysFile }: Config): boolean {
  */
 const BACKLOG = 4096
 
-async function listen(app: App, { host, port }: Config): Promise<void> {
+async function listen(app: App, { host, port }: Config, log: Logger): Promise<void> {
   try {
-    await app.listen({ host, port, backlog: BACKLOG })
+    log.info(`listening at ${await app.listen({ host, port, backlog: BACKLOG })}`)
   } catch (error) {
     throw asListenProblem(error as NodeJS.ErrnoException, host, port)
   }
