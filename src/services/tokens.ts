@@ -51,7 +51,7 @@ export type Tokens = ReturnType<typeof createTokens>
 /** Writes and reads tokens. Knows nothing of sessions: a genuine token can belong to a session long ended. */
 export function createTokens({ keys, issuer, audience }: Needs) {
   // What it holds is what the text says, never whether the session lives, the token has expired or its key still counts.
-  const remembered = new LRUCache<string, Known>({ max: REMEMBERED_TOKENS })
+  const remembered = new LRUCache<number, Known>({ max: REMEMBERED_TOKENS })
 
   return { sign, read }
 
@@ -81,7 +81,8 @@ export function createTokens({ keys, issuer, audience }: Needs) {
    */
   function read(token: string): Claims {
     if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('token_invalid')
-    const known = remembered.get(ending(token))
+    const place = placeOf(token)
+    const known = remembered.get(place)
     if (known?.token === token && keys.holds(known.seal)) return known.claims
     const seal = keys.find(token.slice(0, token.indexOf('.')))
     if (!seal) throw new Refusal('token_invalid')
@@ -89,7 +90,7 @@ export function createTokens({ keys, issuer, audience }: Needs) {
     if (!areClaims.Check(claims) || !areConsistent(claims) || !isCanonical(token, claims)) {
       throw new Refusal('token_invalid')
     }
-    remembered.set(ending(token), { token, claims, seal })
+    remembered.set(place, { token, claims, seal })
     return claims
   }
 
@@ -108,11 +109,16 @@ export function createTokens({ keys, issuer, audience }: Needs) {
 }
 
 /**
- * Where a token is remembered: by the end of its signature, 192 bits. To look up the whole text would be to hash it each
- * time, which costs several times as much as to compare it with the one that is found.
+ * Where a token is remembered: by 30 bits of its signature, as a small number. To look up its text would be to hash it each time,
+ * which costs several times as much as to compare it with the one that is found. Two tokens in one place are verified in turn.
  */
-function ending(token: string): string {
-  return token.slice(-32)
+function placeOf(token: string): number {
+  const end = token.length - 1
+  let place = 0
+  // The last character holds fewer bits than the others.
+  for (let index = end - 5; index < end; index++)
+    place = ((place << 6) ^ token.charCodeAt(index)) & 0x3fffffff
+  return place
 }
 
 /** Whether the payload is spelled as this service spells it: no repeated member, no broken UTF-8, no odd number. */
