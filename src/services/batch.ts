@@ -5,35 +5,68 @@ import DataLoader from 'dataloader'
  * read: connections that wait for their answers ask again all at once, and would otherwise leave the stores and this process
  * waiting for each other by turns. Smaller batches keep the stores busy, and larger ones cost fewer statements.
  */
-const FULL_BATCH = 40
+const FULL_BATCH = 50
 
 /**
- * Turns many questions into few: all that is asked in one turn of the event loop is read at once, or in several full batches.
- * Each is sent after the last of its questions was asked, and nothing is kept, so every answer is as fresh as if each had been
- * sent alone.
+ * How long a batch that is not full waits for the answers to the one before it, in milliseconds: a statement costs as much as
+ * ten questions in it, and the answers are there long before. Where they are late, nobody waits for them twice.
+ */
+const HELD_MS = 2
+
+/**
+ * Turns many questions into few: all that is asked in one turn of the event loop is read at once, or in several full batches,
+ * and what is asked while a batch is under way waits for it, like the last bytes in Nagle's algorithm (RFC 896). Each batch is
+ * sent after the last of its questions was asked, and nothing is kept, so every answer is as fresh as if each had been sent
+ * alone.
  *
  * @param read gives the answers, or errors, in the order of the questions. Where it fails, all of them fail.
  */
 export function createBatch<Answer>(
   read: (userIds: readonly number[]) => Promise<(Answer | Error)[]>,
 ): (userId: number) => Promise<Answer> {
+  let underWay = 0
+  /** Sends the batch that is being collected. */
   let sendNow: (() => void) | undefined
-  const loader = new DataLoader<number, Answer>(read, {
+  /** The same, once it waits for nothing but answers. */
+  let sendHeld: (() => void) | undefined
+
+  const loader = new DataLoader<number, Answer>(readNow, {
     cache: false,
     maxBatchSize: FULL_BATCH,
     batchScheduleFn: (send) => {
       // Another batch begins: the one before it is full, where it has not been sent yet.
       sendNow?.()
       // After the turn's I/O: the default, at the end of the current callback, would send one batch per request.
-      const atEndOfTurn = setImmediate(sendOnce)
+      const atEndOfTurn = setImmediate(sendOrHold)
+      let limit: NodeJS.Timeout | undefined
       sendNow = sendOnce
+
+      function sendOrHold(): void {
+        if (underWay === 0) sendOnce()
+        else {
+          sendHeld = sendOnce
+          limit = setTimeout(sendOnce, HELD_MS)
+        }
+      }
 
       function sendOnce(): void {
         clearImmediate(atEndOfTurn)
-        sendNow = undefined
+        clearTimeout(limit)
+        sendNow = sendHeld = undefined
         send()
       }
     },
   })
   return (userId) => loader.load(userId)
+
+  function readNow(userIds: readonly number[]): Promise<(Answer | Error)[]> {
+    underWay++
+    const answers = read(userIds)
+    answers.then(answered, answered)
+    return answers
+  }
+
+  function answered(): void {
+    if (--underWay === 0) sendHeld?.()
+  }
 }
