@@ -28,6 +28,9 @@ export function tuneV8(): void {
   // many clients come at once, that is true of what their first requests are made of. From then on each request would leave old
   // garbage, which keeps alive whatever it points to: the collector had three times as much to do, for the life of the process.
   setFlagsFromString('--no-allocation-site-pretenuring')
+  // To collect what is young is too little work to share: the other threads would wait for a core that a store could use, or behind
+  // a flood of logins, and the event loop for them.
+  setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString(`--max-inlined-bytecode-size=${INLINED_BYTES.each}`)
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES.together}`)
   keepTick()
