@@ -1,6 +1,7 @@
 import assert from 'node:assert'
 import { connect } from 'node:net'
 import type { SchemaObject } from 'ajv'
+import { pino } from 'pino'
 import t from 'tap'
 import { build, MOBILE } from './helper.js'
 import { type Cause, createCast } from './support/cast.js'
@@ -59,8 +60,10 @@ t.test('every request and every refusal happens as it is shown', async (t) => {
     for (const answer of await Promise.all(asked)) t.equal(answer.body.error, 'temporarily_unavailable')
   })
 
-  t.test('500 internal from all that ask a store, when that has a bug', async (t) => {
-    const broken = await build(t, { backends: service.backends })
+  t.test('500 internal from all that ask a store, when that has a bug, which the log names', async (t) => {
+    const lines: unknown[] = []
+    const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+    const broken = await build(t, { backends: service.backends, log })
     const { accounts, registry, serviceClients } = broken.stores
     for (const store of [accounts, registry, serviceClients] as Record<string, unknown>[]) {
       for (const name of Object.keys(store)) store[name] = () => Promise.reject(new TypeError('a bug'))
@@ -70,6 +73,8 @@ t.test('every request and every refusal happens as it is shown', async (t) => {
     for (const operation of operations.filter(({ operationId }) => !ASKING_NO_STORE.includes(operationId))) {
       const answer = await broken.call(...exampleRequest(operation, asker))
       t.match(answer, { status: 500, body: { error: 'internal' } }, operation.operationId)
+      const line = { msg: 'unexpected error', err: { message: 'a bug' }, request_id: String }
+      t.match(lines.splice(0), [line], `${operation.operationId} says so in the log, once`)
     }
   })
 })

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import t, { type Test } from 'tap'
 import { environmentOf, startBackends } from './helper.js'
 import { childrenOf, freePort, type Server, startPostgres, startRedis, until } from './support/servers.js'
@@ -123,6 +124,8 @@ async function listensSoon(t: Test, service: Waiting): Promise<void> {
   const ms = performance.now() - before
   t.ok(ms < NOTICED_WITHIN_MS, `listens ${Math.round(ms)} ms after the store is there`)
   t.equal((await fetch(`${service.url}/readyz`)).status, 200)
+  await until(() => assert.match(service.stdout(), new RegExp(`"msg":"listening at ${service.url}"`)))
+  t.pass('and says where')
 }
 
 function waitingLines({ stdout }: Pick<Exit, 'stdout'>): { time: number; msg: string }[] {

@@ -46,6 +46,33 @@ function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRET }: S
   }
 }
 
+t.test('two tokens that are remembered in one place keep each its own claims', async (t) => {
+  const { tokens } = bothVerifiers()
+  const [one, other] = collidingPair((stamp) => tokens.sign({ ...SESSION, stamp }))
+
+  for (const { token, stamp } of [one, other, one, one, other]) {
+    t.equal(tokens.read(token).data.login_time, stamp)
+  }
+})
+
+interface Signed {
+  token: string
+  stamp: number
+}
+
+/** Two whose signatures have the same 30 bits before their last character: of 200,000 a dozen or more have. */
+function collidingPair(sign: (stamp: number) => string): [Signed, Signed] {
+  const seen = new Map<string, Signed>()
+  for (let stamp = NOW; stamp < NOW + 200_000; stamp++) {
+    const signed = { token: sign(stamp), stamp }
+    const place = signed.token.slice(-6, -1)
+    const earlier = seen.get(place)
+    if (earlier) return [earlier, signed]
+    seen.set(place, signed)
+  }
+  throw new Error('no two tokens share a place')
+}
+
 t.test('reading a token', async (t) => {
   for (const audience of [undefined, 'platform']) {
     const { good, judged, expected } = bothVerifiers({ audience })
