@@ -65,6 +65,10 @@ t.test('GET /identify', async (t) => {
       `Basic ${token}`,
       `Bearer ${token} ${token}`,
       `Bearer ${token}, JWT ${token}`,
+      `Bearer ${token}\t${token}`,
+      `Bearer \t${token}`,
+      `Bearer ${token}\u00a0x`,
+      `Bearer  ${token},`,
     ]
     for (const authorization of headers) {
       const answer = await service.call('GET', `/identify?token=${token}`, {
