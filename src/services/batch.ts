@@ -5,19 +5,13 @@ import DataLoader from 'dataloader'
  * read: connections that wait for their answers ask again all at once, and would otherwise leave the stores and this process
  * waiting for each other by turns. Smaller batches keep the stores busy, and larger ones cost fewer statements.
  */
-const FULL_BATCH = 50
-
-/**
- * How long a batch that is not full waits for the answers to the one before it, in milliseconds: a statement costs as much as
- * ten questions in it, and the answers are there long before. Where they are late, nobody waits for them twice.
- */
-const HELD_MS = 2
+const FULL_BATCH = 32
 
 /**
  * Turns many questions into few: all that is asked in one turn of the event loop is read at once, or in several full batches,
- * and what is asked while a batch is under way waits for it, like the last bytes in Nagle's algorithm (RFC 896). Each batch is
- * sent after the last of its questions was asked, and nothing is kept, so every answer is as fresh as if each had been sent
- * alone.
+ * and while one is under way, what is asked in the next turns is collected until that is answered, or a turn brings no more: a
+ * statement costs as much as ten questions in it, but nobody waits while there is nothing else to do. Each batch is sent after
+ * the last of its questions was asked, and nothing is kept, so every answer is as fresh as if each had been sent alone.
  *
  * @param read gives the answers, or errors, in the order of the questions. Where it fails, all of them fail.
  */
@@ -25,9 +19,11 @@ export function createBatch<Answer>(
   read: (userIds: readonly number[]) => Promise<(Answer | Error)[]>,
 ): (userId: number) => Promise<Answer> {
   let underWay = 0
+  /** Questions that have been asked since the last turn ended. */
+  let asked = 0
   /** Sends the batch that is being collected. */
   let sendNow: (() => void) | undefined
-  /** The same, once it waits for nothing but answers. */
+  /** The same, once its first turn is over. */
   let sendHeld: (() => void) | undefined
 
   const loader = new DataLoader<number, Answer>(readNow, {
@@ -37,27 +33,27 @@ export function createBatch<Answer>(
       // Another batch begins: the one before it is full, where it has not been sent yet.
       sendNow?.()
       // After the turn's I/O: the default, at the end of the current callback, would send one batch per request.
-      const atEndOfTurn = setImmediate(sendOrHold)
-      let limit: NodeJS.Timeout | undefined
+      let atEndOfTurn = setImmediate(sendOrHold)
       sendNow = sendOnce
 
       function sendOrHold(): void {
-        if (underWay === 0) sendOnce()
-        else {
-          sendHeld = sendOnce
-          limit = setTimeout(sendOnce, HELD_MS)
-        }
+        if (underWay === 0 || asked === 0) return void sendOnce()
+        asked = 0
+        sendHeld = sendOnce
+        atEndOfTurn = setImmediate(sendOrHold)
       }
 
       function sendOnce(): void {
         clearImmediate(atEndOfTurn)
-        clearTimeout(limit)
         sendNow = sendHeld = undefined
         send()
       }
     },
   })
-  return (userId) => loader.load(userId)
+  return (userId) => {
+    asked++
+    return loader.load(userId)
+  }
 
   function readNow(userIds: readonly number[]): Promise<(Answer | Error)[]> {
     underWay++
