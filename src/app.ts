@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import fastifyRedis from '@fastify/redis'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyBaseLogger } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import type { Config } from './config.js'
-import { answerClientError, type ErrorLog, errorHandler } from './error-answers.js'
+import { answerClientError, answerError, type ErrorLog } from './error-answers.js'
 import { Refusal } from './errors.js'
 import { closeGracefully } from './hooks/close-gracefully.js'
 import { ignoreBody } from './hooks/ignore-body.js'
@@ -149,7 +154,8 @@ const MAX_CONNECTIONS = 10_000
 const MAX_HEADER_BYTES = 8192
 
 function createServer({ trustProxy }: Config, log: ErrorLog) {
-  const answer = errorHandler(log)
+  const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+    answerError(error, request, reply, log)
   const app = Fastify({
     // Without a logger: for one Fastify listens to the end of every answer, and looks at each request's child for all its methods.
     // What is worth a line is logged by this service itself.

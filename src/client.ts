@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServiceUnavailable } from './client/refusals.js'
 import { createVerifier, type VerifierOptions } from './client/verifier.js'
-import { errorHandler } from './error-answers.js'
+import { answerError } from './error-answers.js'
 import type { Refusal } from './errors.js'
 import { presentedToken, TOKEN_REQUIRED } from './presented-token.js'
 
@@ -44,6 +44,6 @@ function refuse(error: Refusal | Error, request: FastifyRequest, reply: FastifyR
   }
   // As it is: a schema of the sibling's for this status could leave out half of it.
   reply.type('application/json; charset=utf-8').serializer(JSON.stringify)
-  errorHandler(request.log)(error as Refusal, request, reply)
+  answerError(error as Refusal, request, reply, request.log)
   return reply
 }

@@ -9,17 +9,18 @@ import { ruleMessage } from './messages.js'
 /** What is needed of a logger to say which bug was met. */
 export type ErrorLog = Pick<FastifyBaseLogger, 'error'>
 
-/** Answers whatever was thrown, as {@link answerRefusal} does, and logs what was unexpected. */
-export function errorHandler(log: ErrorLog) {
-  return (error: FastifyError | Refusal, request: FastifyRequest, reply: FastifyReply): void => {
-    const refusal = asRefusal(error)
-    logUnexpected(refusal, error, request, log)
-    answerRefusal(refusal, request, reply)
-  }
-}
-
-/** Answers in the platform's envelope, in the caller's language. */
-export function answerRefusal(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): void {
+/**
+ * Answers whatever was thrown in the platform's envelope, in the caller's language. Only what is a {@link Refusal}
+ * speaks for itself.
+ */
+export function answerError(
+  error: FastifyError | Refusal,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: ErrorLog,
+): void {
+  const refusal = asRefusal(error)
+  logUnexpected(refusal, error, request, log)
   const language = preferredLanguage(request.headers)
   reply
     .code(refusal.status)
