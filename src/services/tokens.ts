@@ -116,9 +116,8 @@ function placeOf(token: string): number {
   const end = token.length - 1
   let place = 0
   // The last character holds fewer bits than the others.
-  for (let index = end - 5; index < end; index++)
-    place = ((place << 6) ^ token.charCodeAt(index)) & 0x3fffffff
-  return place
+  for (let index = end - 5; index < end; index++) place = (place << 6) ^ token.charCodeAt(index)
+  return place & 0x3fffffff
 }
 
 /** Whether the payload is spelled as this service spells it: no repeated member, no broken UTF-8, no odd number. */
