@@ -70,51 +70,47 @@ t.test('a full batch is sent at once, while the turn goes on, and the rest at it
   t.strictSame(sizes, [32, 32, 16, 1], 'each is sent once')
 })
 
-t.test('what is asked while a batch is under way leaves when its answers come', async (t) => {
+t.test('it is collected as long as each turn brings more, and leaves when one brings none', async (t) => {
   const { ask, reads, sent } = answeredByHand()
-  const first = ask(1)
-  await turns(2)
-  const later = [ask(2)]
+  const answers = []
+  for (let id = 1; id <= 5; id++) {
+    answers.push(ask(id))
+    await turns(1)
+    t.strictSame(sent(), [], 'another question may come')
+  }
   await turns(1)
-  later.push(ask(3))
-  t.strictSame(sent(), [[1]])
-
+  t.strictSame(sent(), [[1, 2, 3, 4, 5]], 'none came')
   reads[0]?.answer()
-  t.equal(await first, 1)
-  t.strictSame(sent(), [[1], [2, 3]])
-  reads[1]?.answer()
-  t.strictSame(await Promise.all(later), [2, 3])
+  t.strictSame(await Promise.all(answers), [1, 2, 3, 4, 5])
 })
 
-t.test('it leaves as soon as a turn brings no more, however late the answers are', async (t) => {
+t.test('none waits for the answers to the one before it', async (t) => {
   const { ask, reads, sent } = answeredByHand()
   const first = ask(1)
   await turns(2)
   const second = ask(2)
-  await turns(1)
-  t.strictSame(sent(), [[1]], 'another question may come')
-  await turns(1)
-  t.strictSame(sent(), [[1], [2]], 'none came')
+  await turns(2)
+  t.strictSame(sent(), [[1], [2]])
   reads[1]?.answer()
   t.equal(await second, 2)
-
   reads[0]?.fail(new Error('away'))
   await t.rejects(first, { message: 'away' })
-  const third = ask(3)
-  await turns(1)
-  reads[2]?.answer()
-  t.equal(await third, 3)
 })
 
-t.test('a batch that is full waits for nothing', async (t) => {
+t.test('a batch that is full waits for no turn, also where it was collected over several', async (t) => {
   const { ask, sent } = answeredByHand()
-  ask(0)
-  await turns(2)
-  for (let id = 1; id <= 33; id++) ask(id)
+  for (let id = 0; id < 31; id++) {
+    ask(id)
+    await turns(1)
+  }
+  t.strictSame(sent(), [])
+  ask(31)
   t.strictSame(
     sent().map(({ length }) => length),
-    [1, 32],
+    [32],
   )
+  await turns(3)
+  t.equal(sent().length, 1, 'and is sent once')
 })
 
 /** A batch whose every read is answered, with what was asked, when the test says so. */
