@@ -3,9 +3,6 @@ import { PgDialect, type PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import type { Database } from './postgres.js'
 import { userLogin } from './tables.js'
 
-/** The driver keeps a shorter message until the end of the turn, in which PostgreSQL could be at work already; in bytes. */
-const SENT_AT_ONCE = 1024
-
 /**
  * Every statement on accounts, prepared. Those that write carry their own deadline, in milliseconds of the database's
  * clock, and say in their WHERE what must still be so: no row means that something has moved, or that it is too late.
@@ -64,14 +61,16 @@ export function prepareAccountStatements(database: Database) {
 
   /**
    * What a check compares and nothing more, column by column in a single row: a row for each user costs the driver a
-   * microsecond per check, which is a thirtieth of all. Without drizzle's mapping, for the same reason.
+   * microsecond per check, which is a twentieth of all. Without drizzle's mapping, for the same reason.
    */
-  function findStandings(userIds: readonly number[]): Promise<[StandingColumns]> {
-    // An array as PostgreSQL spells it, which may end in spaces: the driver does not know the type of the parameter.
-    const parameters = [`{${userIds.join()}}`.padEnd(SENT_AT_ONCE)]
-    return database.$client
-      .unsafe<[StandingColumns]>(standingsOfUsers, parameters, { prepare: true })
-      .execute()
+  async function findStandings(userIds: readonly number[]): Promise<StandingColumns | undefined> {
+    const { rows } = await database.$client.query<StandingColumns>({
+      name: 'find_standings',
+      text: standingsOfUsers,
+      // An array as PostgreSQL spells it.
+      values: [`{${userIds.join()}}`],
+    })
+    return rows[0]
   }
 
   /** As text, because the query builder cannot insert on a condition. Written once, like the others. */
@@ -81,9 +80,13 @@ export function prepareAccountStatements(database: Database) {
     on conflict (mobile) do nothing
     returning user_id, ${inMilliseconds(sql`created_at`)} as created_at`).sql
 
-  function add({ mobile, passwordHash, deadline }: NewAccount): Promise<AddedRow[]> {
-    const parameters = [mobile, passwordHash, deadline]
-    return database.$client.unsafe<AddedRow[]>(addUser, parameters, { prepare: true }).execute()
+  async function add({ mobile, passwordHash, deadline }: NewAccount): Promise<AddedRow | undefined> {
+    const { rows } = await database.$client.query<AddedRow>({
+      name: 'add_user',
+      text: addUser,
+      values: [mobile, passwordHash, deadline],
+    })
+    return rows[0]
   }
 
   const change = (set: Changes, where: SQL | undefined) => database.update(userLogin).set(set).where(where)

@@ -103,8 +103,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
 
   /** How each of these users stands, in their order. */
   async function findStandings(userIds: readonly number[]): Promise<(Standing | undefined)[]> {
-    const [columns] = await postgres.run((statements) => statements.findStandings(userIds))
-    const found = standingsIn(columns)
+    const found = standingsIn(await postgres.run((statements) => statements.findStandings(userIds)))
     return userIds.map((userId) => found.get(userId))
   }
 
@@ -170,7 +169,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     account: NewAccount,
     limitMs: number,
   ): Promise<Pick<Account, 'userId' | 'createdAt'> | undefined> {
-    const [row] = await postgres.run((statements) => statements.add(account), limitMs)
+    const row = await postgres.run((statements) => statements.add(account), limitMs)
     return row && { userId: Number(row.user_id), createdAt: row.created_at }
   }
 
@@ -204,9 +203,11 @@ function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock:
 }
 
 /** By user id. */
-function standingsIn({ user_ids, stamps, session_ids, statuses }: StandingColumns): Map<number, Standing> {
+function standingsIn(columns: StandingColumns | undefined): Map<number, Standing> {
   const found = new Map<number, Standing>()
-  for (const [row, userId] of (user_ids ?? []).entries()) {
+  if (!columns?.user_ids) return found
+  const { user_ids, stamps, session_ids, statuses } = columns
+  for (const [row, userId] of user_ids.entries()) {
     const status = statuses[row]
     if (status) found.set(userId, { stamp: stamps[row] ?? null, sessionId: session_ids[row] ?? null, status })
   }

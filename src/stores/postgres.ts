@@ -1,8 +1,9 @@
+import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
-import { migrate as runMigrations } from 'drizzle-orm/postgres-js/migrator'
-import postgres from 'postgres'
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
 import { OperatorError } from '../errors.js'
 import { createStoreCall, type StoreLog } from './store-call.js'
 
@@ -14,18 +15,31 @@ const MIGRATION_LOCK = 0x61757468
 /** How long a statement may wait for the row of a user, in milliseconds: less than any caller waits for the statement. */
 const LOCK_TIMEOUT_MS = 200
 
+/** How long a statement may take, in milliseconds, by PostgreSQL's own clock. */
+const STATEMENT_TIMEOUT_MS = 300
+
+/**
+ * A connection that has not come about, or not answered a statement, for so long is dead, in milliseconds: PostgreSQL itself ends
+ * a statement sooner. An attempt whose packets were lost just before the server came back fits into the second in which answers
+ * are right again.
+ */
+const DEAD_AFTER_MS = 600
+
+/** How long the migration waits for a connection, in milliseconds: nobody waits for an answer. */
+const MIGRATION_CONNECT_MS = 5000
+
 /**
  * How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. Behind a pooler that gives every transaction
  * another connection (`transaction`), nothing may be left in a connection, and nothing can be told to it beforehand.
  */
 export type PostgresAddress = { url: string; pooling?: 'session' | 'transaction' } | { socketPath: string }
 
-export type Database = PostgresJsDatabase<Record<string, never>> & { $client: postgres.Sql }
+export type Database = NodePgDatabase<Record<string, never>> & { $client: pg.Pool }
 
 interface Needs<Statements> {
   address: PostgresAddress
   log: StoreLog
-  /** Prepares the statements once per pool, so that no request builds SQL. */
+  /** Prepares the statements once, so that no request builds SQL. */
   prepare: (database: Database) => Statements
 }
 
@@ -35,71 +49,105 @@ export interface Postgres<Statements> {
   close(): Promise<void>
 }
 
-/** A pool of connections whose every statement is bounded in time, replaced as a whole when it hangs. */
+/** A pool of connections whose every statement is bounded in time, and which are replaced when they hang. */
 export function createPostgres<Statements>({
   address,
   log,
   prepare,
 }: Needs<Statements>): Postgres<Statements> {
-  let pool = open()
-  const call = createStoreCall({ store: 'postgres', log, meansAway, onHung: replacePool })
+  const pool = openPool(address)
+  const connected = new Set<pg.Client>()
+  pool.on('connect', (client) => connected.add(client)).on('remove', (client) => connected.delete(client))
+  const statements = prepare(drizzle({ client: pool }))
+  const call = createStoreCall({ store: 'postgres', log, meansAway })
 
   return { run, close }
 
   function run<T>(statement: (statements: Statements) => Promise<T>, limitMs?: number): Promise<T> {
-    return call(() => statement(pool.statements).catch(rethrowCause), limitMs)
+    return call(() => statement(statements).catch(rethrowCause), limitMs)
   }
 
   async function close(): Promise<void> {
-    // A hung server never answers the farewell: after a second the sockets are simply closed.
-    await pool.client.end({ timeout: 1 })
-  }
-
-  function open() {
-    const client = connect(address)
-    return { client, statements: prepare(drizzle(client)) }
-  }
-
-  function replacePool(): void {
-    const hung = pool
-    pool = open()
-    log.warn('postgres: every connection hangs, opening new ones')
-    hung.client.end({ timeout: 0 }).catch(() => undefined)
+    await pool.end()
+    // A hung server never answers the farewell.
+    for (const client of connected) client.connection.stream.destroy()
   }
 }
 
-function connect(
-  address: PostgresAddress,
-  options: postgres.Options<Record<string, never>> = {},
-): postgres.Sql {
-  const settings: postgres.Options<Record<string, never>> = {
-    max: 10,
-    // An attempt whose packets were lost just before the server came back, and the pause after it, fit into the second in
-    // which answers are right again. The driver would wait for 30 s, and up to 20 s between attempts.
-    connect_timeout: 0.6,
-    backoff: () => 0.1 + Math.random() * 0.1,
-    max_lifetime: 600,
-    fetch_types: false,
-    onnotice: () => undefined,
-    connection: {
-      application_name: 'auth-service',
-      statement_timeout: 300,
-      lock_timeout: LOCK_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: 2000,
-    },
-    ...options,
+function openPool(address: PostgresAddress): pg.Pool {
+  const pool = new pg.Pool({
+    ...limitedSettings(address),
+    // Opened as they are needed, then kept for ten minutes.
+    idleTimeoutMillis: 0,
+    ...('socketPath' in address
+      ? // PGlite is one session behind its socket: a second connection would only wait for the first.
+        { max: 1 }
+      : { max: 10, maxLifetimeSeconds: 600, query_timeout: DEAD_AFTER_MS }),
+  })
+  // An idle connection was lost: the next statement opens another, and tells if it cannot.
+  pool.on('error', () => undefined)
+  return hasOwnSessions(address) ? pool : withoutNames(pool)
+}
+
+/** Not behind a transaction pooler, and not in PGlite, which is one session for all its connections. */
+function hasOwnSessions(address: PostgresAddress): boolean {
+  return !('socketPath' in address) && address.pooling !== 'transaction'
+}
+
+/** Where another connection may have the session next, a statement's name is unknown to it, or taken. */
+function withoutNames(pool: pg.Pool): pg.Pool {
+  const query = pool.query.bind(pool) as (config: pg.QueryConfig, values?: unknown[]) => unknown
+  const unnamed = ({ name: _, ...config }: pg.QueryConfig, values?: unknown[]) => query(config, values)
+  return Object.assign(pool, { query: unnamed })
+}
+
+/** What PostgreSQL is told at the beginning of every session, where that lasts as long as the connection. */
+const SESSION_LIMITS = {
+  statement_timeout: STATEMENT_TIMEOUT_MS,
+  lock_timeout: LOCK_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: 2000,
+}
+
+function limitedSettings(address: PostgresAddress): pg.ClientConfig {
+  return { ...settingsFor(address), ...(hasOwnSessions(address) ? SESSION_LIMITS : {}) }
+}
+
+function settingsFor(address: PostgresAddress): pg.ClientConfig {
+  const settings = {
+    application_name: 'auth-service',
+    connectionTimeoutMillis: DEAD_AFTER_MS,
+    keepAlive: true,
   }
-  // PGlite is one session behind its socket: a second connection would only wait for the first.
-  if ('socketPath' in address)
-    return postgres({ ...settings, path: address.socketPath, max: 1, max_lifetime: null })
-  if (address.pooling === 'transaction') {
-    return postgres(address.url, {
-      ...settings,
-      prepare: false,
-      connection: { application_name: 'auth-service' },
-    })
+  if (!('socketPath' in address)) return { ...settings, connectionString: address.url }
+  const stream = () => new PathSocket(address.socketPath)
+  return { ...settings, stream, user: 'postgres', database: 'postgres' }
+}
+
+/** Goes to one Unix socket, whatever it is told to: the driver knows only PostgreSQL's own names for them. */
+class PathSocket extends Socket {
+  constructor(private readonly path: string) {
+    super()
   }
-  return postgres(address.url, settings)
+
+  override connect(): this {
+    return super.connect(this.path)
+  }
+}
+
+/** One connection, for as long as the work takes. */
+async function withConnection<T>(
+  settings: pg.ClientConfig,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(settings)
+  // What is lost while a statement runs is that statement's error.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return await work(client)
+  } finally {
+    client.connection.stream.destroy()
+  }
 }
 
 /**
@@ -107,36 +155,32 @@ function connect(
  * wait for it and find nothing left to do.
  */
 export async function migrate(address: PostgresAddress): Promise<void> {
-  const client = connect(address, {
-    max: 1,
-    connect_timeout: 5,
-    connection: { application_name: 'auth-service migrate' },
-  })
+  const settings = {
+    ...settingsFor(address),
+    application_name: 'auth-service migrate',
+    connectionTimeoutMillis: MIGRATION_CONNECT_MS,
+  }
   try {
-    await client`select pg_advisory_lock(${MIGRATION_LOCK})`
-    if ((await schemaAge(client)) === 'newer') throw newerSchema()
-    await runMigrations(drizzle(client), MIGRATIONS)
-    await client`select pg_advisory_unlock(${MIGRATION_LOCK})`
+    await withConnection(settings, async (client) => {
+      await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+      if ((await schemaAge(client)) === 'newer') throw newerSchema()
+      await runMigrations(drizzle({ client }), MIGRATIONS)
+    })
   } catch (error) {
     if (error instanceof OperatorError) throw error
     throw new OperatorError(`cannot migrate the database: ${describe(rootOf(error as Error))}`)
-  } finally {
-    await client.end({ timeout: 1 })
   }
 }
 
 /** Refuses a database that this version of the code was not written for. @throws OperatorError */
 export async function requireCurrentSchema(address: PostgresAddress): Promise<void> {
-  const client = connect(address, { max: 1 })
-  try {
+  await withConnection(limitedSettings(address), async (client) => {
     await requireLockTimeout(client)
     const age = await schemaAge(client)
     if (age === 'newer') throw newerSchema()
     if (age === 'older')
       throw new OperatorError('the database schema is not up to date: run auth-service migrate')
-  } finally {
-    await client.end({ timeout: 1 })
-  }
+  })
 }
 
 /**
@@ -145,31 +189,33 @@ export async function requireCurrentSchema(address: PostgresAddress): Promise<vo
  *
  * @throws OperatorError
  */
-async function requireLockTimeout(client: postgres.Sql): Promise<void> {
-  const [found] = await client`
-    select setting::int as ms, current_user as role from pg_settings where name = 'lock_timeout'`
-  if (found?.ms > 0 && found?.ms <= LOCK_TIMEOUT_MS) return
+async function requireLockTimeout(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ ms: number; role: string }>(
+    `select setting::int as ms, current_user as role from pg_settings where name = 'lock_timeout'`,
+  )
+  const { ms = 0, role } = rows[0] ?? {}
+  if (ms > 0 && ms <= LOCK_TIMEOUT_MS) return
   throw new OperatorError(
     `the database role needs a lock_timeout that a transaction pooler cannot pass on; as its owner run: ` +
-      `ALTER ROLE ${found?.role} SET lock_timeout = '${LOCK_TIMEOUT_MS}ms'; then reconnect the pooler`,
+      `ALTER ROLE ${role} SET lock_timeout = '${LOCK_TIMEOUT_MS}ms'; then reconnect the pooler`,
   )
 }
 
 /** Resolves once PostgreSQL answers a query. Rejects with the driver's error while it does not. */
 export async function reachPostgres(address: PostgresAddress): Promise<void> {
-  const client = connect(address, { max: 1 })
-  try {
-    await client`select 1`
-  } finally {
-    await client.end({ timeout: 0 })
-  }
+  const settings = { ...settingsFor(address), query_timeout: DEAD_AFTER_MS }
+  await withConnection(settings, (client) => client.query('select 1'))
 }
 
-async function schemaAge(client: postgres.Sql): Promise<'older' | 'current' | 'newer'> {
-  const [found] = await client`select to_regclass('drizzle.__drizzle_migrations') as journal`
-  if (!found?.journal) return 'older'
-  const [last] = await client`select max(created_at) as applied from drizzle.__drizzle_migrations`
-  const applied = Number(last?.applied ?? 0)
+async function schemaAge(client: pg.Client): Promise<'older' | 'current' | 'newer'> {
+  const { rows: found } = await client.query<{ journal: string | null }>(
+    `select to_regclass('drizzle.__drizzle_migrations') as journal`,
+  )
+  if (!found[0]?.journal) return 'older'
+  const { rows: last } = await client.query<{ applied: string | null }>(
+    'select max(created_at) as applied from drizzle.__drizzle_migrations',
+  )
+  const applied = Number(last[0]?.applied ?? 0)
   const known = Math.max(...readMigrationFiles(MIGRATIONS).map((migration) => migration.folderMillis))
   return applied === known ? 'current' : applied < known ? 'older' : 'newer'
 }
@@ -192,13 +238,18 @@ function rootOf(error: Error): Error {
 /** A driver's error in one line without data: its code and, where it says nothing of values, its message. */
 export function describe(error: Error): string {
   const { code, message } = error as NodeJS.ErrnoException
+  if (NO_PASSWORD.test(message)) return '28P01 a password is asked for, and none is given'
   return code && !message.includes(code) ? `${code} ${message}`.trim() : message || (code ?? error.name)
 }
+
+/** Said by the driver, in terms of the protocol, where PostgreSQL would refuse with a code. */
+const NO_PASSWORD = /client password must be/
 
 /** SQLSTATE classes and codes in which the server, and not the statement, is the reason. PostgreSQL, appendix A. */
 const AWAY = /^(08|53|57|58|XX)|^(25006|55P03|40001|40P01)$/
 
+/** Whatever the driver itself reports is a connection that was lost or did not come about, and has a code only sometimes. */
 function meansAway(error: Error): boolean {
-  if (!(error instanceof postgres.PostgresError)) return 'code' in error
-  return AWAY.test(error.code)
+  if (error instanceof pg.DatabaseError) return AWAY.test(error.code ?? '')
+  return !(error instanceof TypeError || error instanceof ReferenceError)
 }

@@ -9,13 +9,7 @@ export interface StoreLog {
 /** The time limit of one call to a store, in milliseconds. Two of them fit into the 500 ms of an answer. */
 export const STORE_LIMIT_MS = 250
 
-/** Calls in a row that may run out of time before the connections behind them are taken for dead. */
-const MISSES_UNTIL_HUNG = 3
-
-/**
- * For so long, in milliseconds, nothing is tried after a connection was refused: the driver would keep the caller waiting
- * for its next attempt, only to tell the same.
- */
+/** For so long, in milliseconds, nothing is tried after a connection was refused: each call would try another, only to be told the same. */
 const REFUSED_FOR_MS = 100
 
 class OutOfTime extends Error {}
@@ -25,8 +19,6 @@ interface Needs {
   log: StoreLog
   /** Whether a failure means that the store is away. Any other failure is a bug and is passed on. */
   meansAway: (error: Error) => boolean
-  /** Called when several calls in a row ran out of time: time for new connections. */
-  onHung?: () => void
 }
 
 /**
@@ -36,16 +28,14 @@ interface Needs {
  * sent to PostgreSQL is taken back by it, so every write must be harmless when it happens late: the registry's
  * `join` is by its nature, a statement carries its own deadline.
  */
-export function createStoreCall({ store, log, meansAway, onHung }: Needs) {
+export function createStoreCall({ store, log, meansAway }: Needs) {
   let away = false
-  let misses = 0
   let refusedUntil = 0
 
   return async function call<T>(work: () => Promise<T>, limitMs = STORE_LIMIT_MS): Promise<T> {
     if (performance.now() < refusedUntil) throw new Unavailable(`${store}: refused a connection just now`)
     try {
       const result = await withinLimit(work(), limitMs)
-      misses = 0
       if (away) {
         away = false
         log.info(`${store} is back`)
@@ -60,11 +50,6 @@ export function createStoreCall({ store, log, meansAway, onHung }: Needs) {
         log.warn(`${store} is away: ${reason}`)
       }
       if (reason === 'ECONNREFUSED') refusedUntil = performance.now() + REFUSED_FOR_MS
-      misses = outOfTime ? misses + 1 : 0
-      if (misses >= MISSES_UNTIL_HUNG) {
-        misses = 0
-        onHung?.()
-      }
       throw new Unavailable(`${store}: ${reason}`)
     }
   }
@@ -78,7 +63,8 @@ function withinLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   })
 }
 
-/** The code of a driver's error, or the first words of a Redis reply. Messages could hold data, so they stay here. */
-function nameOf(error: NodeJS.ErrnoException): string {
-  return error.code ?? error.message.split(' ', 1)[0] ?? error.name
+/** A driver's error by its code or what the driver says. Of a reply of Redis only the first word: the others could be data. */
+function nameOf({ code, name, message }: NodeJS.ErrnoException): string {
+  if (code !== undefined) return code
+  return name === 'ReplyError' ? (message.split(' ', 1)[0] ?? name) : message || name
 }

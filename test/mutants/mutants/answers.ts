@@ -52,8 +52,14 @@ export const answerMutants: Mutant[] = [
     edits: [{ file: STORE_CALL, find: 'STORE_LIMIT_MS = 250', replace: 'STORE_LIMIT_MS = 1000' }],
   },
   {
-    name: 'a pool that hangs is kept',
+    name: 'a connection that hangs is kept',
     caughtBy: ['dead connections'],
-    edits: [{ file: 'stores/postgres.js', find: ', onHung: replacePool }', replace: ' }' }],
+    edits: [
+      {
+        file: 'stores/postgres.js',
+        find: 'maxLifetimeSeconds: 600, query_timeout: DEAD_AFTER_MS',
+        replace: 'max: 10',
+      },
+    ],
   },
 ]
