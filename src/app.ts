@@ -19,6 +19,7 @@ import { requireClient } from './hooks/require-client.js'
 import { requireSession } from './hooks/require-session.js'
 import { registerDocs, registerOpenapi } from './openapi.js'
 import { identify, withoutSubPath } from './routes/identify.js'
+import { identifyShortcut } from './routes/identify-shortcut.js'
 import { introspect } from './routes/introspect.js'
 import { jwks } from './routes/jwks.js'
 import { livez } from './routes/livez.js'
@@ -100,6 +101,7 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
       await inner.register(identify)
     })
   })
+  await app.register(identifyShortcut, { sessions })
 
   await app.register(async function formerTokenHolders(scope) {
     await scope.register(noStore)

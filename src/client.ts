@@ -28,7 +28,7 @@ export const requireSession = fp<VerifierOptions>(
     })
     scope.addHook('preHandler', async (request, reply) => {
       try {
-        request.session = await verify(presentedToken(request))
+        request.session = await verify(presentedToken(request.raw))
       } catch (error) {
         return refuse(error as Error, request, reply)
       }

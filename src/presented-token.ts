@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
 import { Refusal } from './errors.js'
 
 /** How a token is shown, for an OpenAPI document. Both are the same token; the second spelling is the platform's older one. */
@@ -35,8 +35,7 @@ const SEPARATORS = [' ', ',', '\t', '\u00a0']
  *
  * @throws Refusal `token_missing`
  */
-export function presentedToken(request: FastifyRequest): string {
-  const { headers, rawHeaders } = request.raw
+export function presentedToken({ headers, rawHeaders }: IncomingMessage): string {
   const token = credentials(headers.authorization ?? '')
   if (token === undefined || isRepeated(rawHeaders)) throw new Refusal('token_missing')
   return token

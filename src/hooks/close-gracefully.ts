@@ -21,12 +21,20 @@ interface Needs {
   shutdownSeconds: number
 }
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Whether new requests are sent elsewhere by now. */
+    isClosing(): boolean
+  }
+}
+
 /** Once the service is told to stop, requests in flight are finished and new ones are sent elsewhere (503). */
 export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
   // Most of a short time is left to what is in flight.
   const drainMs = Math.min(DRAIN_MS, shutdownSeconds * 200)
   let closing = false
   let sweep: NodeJS.Timeout | undefined
+  app.decorate('isClosing', () => closing)
   app.addHook('preClose', async () => {
     closing = true
     if (!app.server.listening) return

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
 import { documentGuard } from '../openapi.js'
 import { presentedToken, TOKEN_REQUIRED } from '../presented-token.js'
@@ -25,9 +26,18 @@ export const requireSession = fp<Needs>(async (scope, { sessions }) => {
     ]),
   )
   scope.addHook('preHandler', (request, _reply, done) => {
-    sessions.identify(presentedToken(request)).then((session) => {
+    const refusal = refusals.get(request.raw)
+    if (refusal) return done(refusal)
+    sessions.identify(presentedToken(request.raw)).then((session) => {
       request.session = session
       done()
     }, done)
   })
 })
+
+const refusals = new WeakMap<IncomingMessage, Error>()
+
+/** For a request whose check was made before Fastify had it, and failed: the stores are not asked twice, nor waited for. */
+export function rememberRefusal(request: IncomingMessage, refusal: Error): void {
+  refusals.set(request, refusal)
+}

@@ -14,6 +14,9 @@ export const Identity = closed({
   expires_at: ExpiresAt,
 })
 
+/** What the answer says, for the OpenAPI document. */
+export const IDENTIFIED = 'The token is live.'
+
 const IDENTITY_HEADERS = {
   'X-User-Id': Type.String({ description: 'The user id.' }),
   'X-Session-Id': Type.String({ description: 'The session id.' }),
@@ -29,7 +32,7 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
       'Answers every other method and any path below /identify in the same way and never reads a body, so that ' +
       'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
     response: {
-      200: { ...Ok(Identity, 'The token is live.'), headers: IDENTITY_HEADERS },
+      200: { ...Ok(Identity, IDENTIFIED), headers: IDENTITY_HEADERS },
       204: {
         ...NoBody('The same for who asks with `Prefer: return=minimal` (RFC 7240): headers only.'),
         headers: { ...IDENTITY_HEADERS, 'Preference-Applied': OneOf(['return=minimal']) },

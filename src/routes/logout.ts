@@ -24,7 +24,7 @@ export const logout: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
 
   app.addHook('onRoute', (route) => documentGuard(route, TOKEN_REQUIRED, ['token_missing', 'token_invalid']))
   app.post('/logout', { schema }, async (request) => {
-    const { userId } = await sessions.end(presentedToken(request))
+    const { userId } = await sessions.end(presentedToken(request.raw))
     actions.record('logout', originOf(request), { user_id: userId })
     return done()
   })

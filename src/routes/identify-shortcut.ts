@@ -1,0 +1,65 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import fastJson from 'fast-json-stringify'
+import fp from 'fastify-plugin'
+import type {} from '../hooks/close-gracefully.js'
+import { rememberRefusal } from '../hooks/require-session.js'
+import { presentedToken } from '../presented-token.js'
+import { Ok, ok } from '../schemas.js'
+import type { Sessions } from '../services/sessions.js'
+import type { Session } from '../session.js'
+import { IDENTIFIED, Identity } from './identify.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'identify'>
+}
+
+const serialize = fastJson(Ok(Identity, IDENTIFIED))
+
+/**
+ * Answers `GET /identify` for the holder of a live session before Fastify sees the request, and just as the route does: to be
+ * routed, hooked and replied to is a tenth of what a check costs. Whatever else is asked goes to Fastify as it came, and so does
+ * whoever is refused, for only there is it known how to say no.
+ */
+export const identifyShortcut = fp<Needs>(async (app, { sessions }) => {
+  const toFastify = app.server.listeners('request')[0] as RequestListener
+  app.server.off('request', toFastify).on('request', (request, response) => {
+    const token = isPlain(request) && !app.isClosing() ? tokenOf(request) : undefined
+    if (token === undefined) return toFastify(request, response)
+    sessions.identify(token).then(
+      (session) => answer(response, session),
+      (refusal) => {
+        rememberRefusal(request, refusal)
+        toFastify(request, response)
+      },
+    )
+  })
+})
+
+/** Spelled as nearly everyone does, and without a wish. A body is left unread here as there. */
+function isPlain({ method, url, headers }: IncomingMessage): boolean {
+  return method === 'GET' && url === '/identify' && headers.prefer === undefined
+}
+
+function tokenOf(request: IncomingMessage): string | undefined {
+  try {
+    return presentedToken(request)
+  } catch {
+    return undefined
+  }
+}
+
+function answer(
+  response: ServerResponse,
+  { userId: user_id, sessionId, loginTime: login_time, expiresAt: expires_at }: Session,
+): void {
+  const body = serialize(ok({ user_id, login_time, expires_at }))
+  response.writeHead(200, {
+    'cache-control': 'no-store',
+    'x-user-id': String(user_id),
+    'x-session-id': sessionId,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+  })
+  // Numbers and fixed words: in Latin-1 its bytes are the same as in UTF-8, and take less time to count and to copy.
+  response.end(body, 'latin1')
+}
