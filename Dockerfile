@@ -24,7 +24,7 @@ USER node
 EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=2s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# For what has just been allocated Node.js 24 would take four times as much: no request more per second. What V8 gives
-# back in quiet times it pays for with its compiled code: checks took an eighth longer ever after.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--no-memory-reducer", "/app/dist/cli.js"]
+# For what has just been allocated: with half as much checks take a fiftieth longer, with twice as much the process is 40 MB larger.
+# What V8 gives back in quiet times it pays for with its compiled code: checks took an eighth longer ever after.
+ENTRYPOINT ["node", "--max-semi-space-size=16", "--no-memory-reducer", "/app/dist/cli.js"]
 CMD ["serve"]
