@@ -25,6 +25,7 @@ const NEEDED = {
   apache2: 'apache2',
   'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
   chromium: 'chromium',
+  openssl: 'openssl',
   ...(isCi && { faketime: 'faketime', ip: 'iproute2', 'redis-cli': 'redis-tools' }),
 }
 

@@ -24,8 +24,9 @@ const START_LIMIT_MS = 60_000
 /** Pause between two attempts to reach a store at the start, in milliseconds. */
 const RETRY_MS = 100
 
-/** Errors that waiting does not cure: wrong credentials, no such database. */
-const HOPELESS = /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)/
+/** Errors that waiting does not cure: wrong credentials, no such database, no TLS, a certificate that nobody vouches for. */
+const HOPELESS =
+  /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)|does not support SSL|^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT|ERR_TLS)_/
 
 export interface Stores {
   accounts: Accounts
