@@ -2,9 +2,8 @@ import { constants, setPriority } from 'node:os'
 import { compareSync, hashSync } from 'bcryptjs'
 
 // Linux gives every thread a priority of its own: where cores are short, hashing waits for the event loop and never the
-// other way round. Not the lowest: whoever comes to a core that only the lightest of threads uses can be made to wait for it ever so
-// long by newer schedulers (EEVDF), and PostgreSQL was. Elsewhere than on Linux the call would slow down the whole process.
-if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL)
+// other way round. Elsewhere the call would slow down the whole process.
+if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW)
 
 export type PasswordJob =
   | { compare: { password: string; hashes: readonly string[] } }
