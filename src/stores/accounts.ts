@@ -1,4 +1,5 @@
 import type { AccountStatements, NewAccount, StandingColumns } from './account-statements.js'
+import { createAskAgain } from './ask-again.js'
 import type { Postgres } from './postgres.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
@@ -70,6 +71,8 @@ export type Accounts = ReturnType<typeof createAccounts>
  * Every method throws Unavailable when PostgreSQL does not do its part in time.
  */
 export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'>) {
+  const soonest = createAskAgain()
+
   return {
     findByMobile,
     findById,
@@ -103,7 +106,8 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
 
   /** How each of these users stands, in their order. */
   async function findStandings(userIds: readonly number[]): Promise<(Standing | undefined)[]> {
-    const found = standingsIn(await postgres.run((statements) => statements.findStandings(userIds)))
+    const columns = await postgres.run((statements) => soonest(() => statements.findStandings(userIds)))
+    const found = standingsIn(columns)
     return userIds.map((userId) => found.get(userId))
   }
 
