@@ -21,8 +21,7 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'hooks/':
     /^(error-answers|errors|messages|openapi|presented-token|schemas|session)\.ts$|^(hooks|services)\//,
   // The schema of the route that it is a shortcut to.
-  'routes/identify-shortcut.ts':
-    /^(presented-token|schemas|session)\.ts$|^(hooks|services)\/|^routes\/identify\.ts$/,
+  'routes/identify-shortcut.ts': /^(presented-token|session)\.ts$|^(hooks|services)\/|^routes\/identify\.ts$/,
   'routes/': /^(errors|messages|openapi|presented-token|schemas)\.ts$|^(hooks|services)\//,
   'services/': /^(errors|messages|log|config|session)\.ts$|^(services|stores)\//,
   'stores/': /^(errors|config)\.ts$|^stores\//,

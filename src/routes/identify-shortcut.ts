@@ -4,16 +4,15 @@ import fp from 'fastify-plugin'
 import type {} from '../hooks/close-gracefully.js'
 import { rememberRefusal } from '../hooks/require-session.js'
 import { presentedToken } from '../presented-token.js'
-import { Ok, ok } from '../schemas.js'
 import type { Sessions } from '../services/sessions.js'
 import type { Session } from '../session.js'
-import { IDENTIFIED, Identity } from './identify.js'
+import { Identified, identityOf } from './identify.js'
 
 interface Needs {
   sessions: Pick<Sessions, 'identify'>
 }
 
-const serialize = fastJson(Ok(Identity, IDENTIFIED))
+const serialize = fastJson(Identified)
 
 /**
  * Answers `GET /identify` for the holder of a live session before Fastify sees the request, and just as the route does: to be
@@ -48,15 +47,12 @@ function tokenOf(request: IncomingMessage): string | undefined {
   }
 }
 
-function answer(
-  response: ServerResponse,
-  { userId: user_id, sessionId, loginTime: login_time, expiresAt: expires_at }: Session,
-): void {
-  const body = serialize(ok({ user_id, login_time, expires_at }))
+function answer(response: ServerResponse, session: Session): void {
+  const body = serialize(identityOf(session))
   response.writeHead(200, {
     'cache-control': 'no-store',
-    'x-user-id': String(user_id),
-    'x-session-id': sessionId,
+    'x-user-id': String(session.userId),
+    'x-session-id': session.sessionId,
     'content-type': 'application/json; charset=utf-8',
     'content-length': body.length,
   })

@@ -14,8 +14,7 @@ export const Identity = closed({
   expires_at: ExpiresAt,
 })
 
-/** What the answer says, for the OpenAPI document. */
-export const IDENTIFIED = 'The token is live.'
+export const Identified = Ok(Identity, 'The token is live.')
 
 const IDENTITY_HEADERS = {
   'X-User-Id': Type.String({ description: 'The user id.' }),
@@ -32,7 +31,7 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
       'Answers every other method and any path below /identify in the same way and never reads a body, so that ' +
       'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
     response: {
-      200: { ...Ok(Identity, IDENTIFIED), headers: IDENTITY_HEADERS },
+      200: { ...Identified, headers: IDENTITY_HEADERS },
       204: {
         ...NoBody('The same for who asks with `Prefer: return=minimal` (RFC 7240): headers only.'),
         headers: { ...IDENTITY_HEADERS, 'Preference-Applied': OneOf(['return=minimal']) },
@@ -54,7 +53,11 @@ function answer({ session, headers }: FastifyRequest, reply: FastifyReply) {
     reply.code(204).header('preference-applied', 'return=minimal').send()
     return
   }
-  return ok({ user_id: session.userId, login_time: session.loginTime, expires_at: session.expiresAt })
+  return identityOf(session)
+}
+
+export function identityOf({ userId, loginTime, expiresAt }: FastifyRequest['session']) {
+  return ok({ user_id: userId, login_time: loginTime, expires_at: expiresAt })
 }
 
 /** The preference of RFC 7240 §4.2, in a list of them. */

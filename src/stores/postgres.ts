@@ -5,7 +5,7 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { OperatorError } from '../errors.js'
-import { createStoreCall, type StoreLog } from './store-call.js'
+import { createStoreCall, isBug, type StoreLog } from './store-call.js'
 
 const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('../../drizzle', import.meta.url)) }
 
@@ -251,5 +251,5 @@ const AWAY = /^(08|53|57|58|XX)|^(25006|55P03|40001|40P01)$/
 /** Whatever the driver itself reports is a connection that was lost or did not come about, and has a code only sometimes. */
 function meansAway(error: Error): boolean {
   if (error instanceof pg.DatabaseError) return AWAY.test(error.code ?? '')
-  return !(error instanceof TypeError || error instanceof ReferenceError)
+  return !isBug(error)
 }

@@ -1,7 +1,7 @@
 import { Cluster, type Result } from 'ioredis'
 import type { HeldSession } from './accounts.js'
 import type { RedisConnections } from './redis.js'
-import { createStoreCall, type StoreLog } from './store-call.js'
+import { createStoreCall, isBug, type StoreLog } from './store-call.js'
 
 /** The newest event that the registry knows of a user: a login, or an ending (a tombstone, without session). */
 export interface RegistryEntry {
@@ -128,8 +128,7 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
 
 /** Any error of the client means that Redis is away, read-only, full or loading; a programming error does not. */
 export function createRedisCall(log: StoreLog) {
-  const meansAway = (error: Error) => !(error instanceof TypeError || error instanceof ReferenceError)
-  return createStoreCall({ store: 'redis', log, meansAway })
+  return createStoreCall({ store: 'redis', log, meansAway: (error) => !isBug(error) })
 }
 
 function keyOf(userId: number): string {

@@ -55,6 +55,11 @@ export function createStoreCall({ store, log, meansAway }: Needs) {
   }
 }
 
+/** Whether our own code is at fault. Whatever else a driver throws without a code is an outage. */
+export function isBug(error: Error): boolean {
+  return error instanceof TypeError || error instanceof ReferenceError
+}
+
 /** Waits for a promise at most so many milliseconds. The loser of the race may settle later, unheard. */
 function withinLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
