@@ -102,10 +102,12 @@ async function tryOut(page: Page, operationId: string, fields: Record<string, st
   await block.locator('.execute').waitFor()
 
   const json = block.locator('.body-param__text')
+  const input = (name: string) => block.locator(`[data-property-name="${name}"] input[type=text]`)
+  const [first] = Object.keys(fields)
+  // The page shows its button a moment before the fields.
+  if (first) await json.or(input(first)).waitFor()
   if (await json.isVisible()) await json.fill(JSON.stringify(fields))
-  else
-    for (const [name, value] of Object.entries(fields))
-      await block.locator(`[data-property-name="${name}"] input[type=text]`).fill(value)
+  else for (const [name, value] of Object.entries(fields)) await input(name).fill(value)
   await block.locator('.execute').click()
 
   const answer = block.locator('.live-responses-table tr.response')
