@@ -6,7 +6,7 @@ t.test(
   'what is asked in one turn of the event loop is read at once, and each gets its own answer',
   async (t) => {
     const reads: (readonly number[])[] = []
-    const ask = createBatch(async (ids) => {
+    const ask = createBatch(async (ids: readonly number[]) => {
       reads.push(ids)
       return ids.map((id) => `answer ${id}`)
     })
@@ -22,7 +22,7 @@ t.test(
 
 t.test('nothing is read before the turn is over', async (t) => {
   let read = false
-  const ask = createBatch(async (ids) => {
+  const ask = createBatch(async (ids: readonly number[]) => {
     read = true
     return [...ids]
   })
@@ -33,7 +33,9 @@ t.test('nothing is read before the turn is over', async (t) => {
 })
 
 t.test('an error in the place of an answer is that question’s alone', async (t) => {
-  const ask = createBatch(async (ids) => ids.map((id) => (id === 2 ? new Error('no') : id)))
+  const ask = createBatch(async (ids: readonly number[]) =>
+    ids.map((id) => (id === 2 ? new Error('no') : id)),
+  )
   const answers = await Promise.allSettled([ask(1), ask(2), ask(3)])
   t.strictSame(
     answers.map(({ status }) => status),
@@ -43,7 +45,7 @@ t.test('an error in the place of an answer is that question’s alone', async (t
 
 t.test('a read that fails fails all that it was for, and none after it', async (t) => {
   let fail = true
-  const ask = createBatch(async (ids) => {
+  const ask = createBatch(async (ids: readonly number[]) => {
     if (fail) throw new Error('away')
     return [...ids]
   })
@@ -55,7 +57,7 @@ t.test('a read that fails fails all that it was for, and none after it', async (
 
 t.test('a full batch is sent at once, while the turn goes on, and the rest at its end', async (t) => {
   const sizes: number[] = []
-  const ask = createBatch(async (ids) => {
+  const ask = createBatch(async (ids: readonly number[]) => {
     sizes.push(ids.length)
     return [...ids]
   })
@@ -116,7 +118,7 @@ t.test('a batch that is full waits for no turn, also where it was collected over
 /** A batch whose every read is answered, with what was asked, when the test says so. */
 function answeredByHand() {
   const reads: { ids: readonly number[]; answer(): void; fail(error: Error): void }[] = []
-  const ask = createBatch<number>(
+  const ask = createBatch<number, number>(
     (ids) =>
       new Promise((resolve, reject) => {
         reads.push({ ids, answer: () => resolve([...ids]), fail: reject })

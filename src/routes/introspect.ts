@@ -3,7 +3,8 @@ import { Type } from '@sinclair/typebox'
 import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, TokenForm } from '../schemas.js'
-import type { ClaimedSession, Sessions } from '../services/sessions.js'
+import type { Sessions } from '../services/sessions.js'
+import type { ClaimedSession } from '../services/tokens.js'
 import { Claims } from '../services/tokens.js'
 
 interface Needs {

@@ -15,16 +15,16 @@ const FULL_BATCH = 32
  *
  * @param read gives the answers, or errors, in the order of the questions. Where it fails, all of them fail.
  */
-export function createBatch<Answer>(
-  read: (userIds: readonly number[]) => Promise<(Answer | Error)[]>,
-): (userId: number) => Promise<Answer> {
+export function createBatch<Question, Answer>(
+  read: (questions: readonly Question[]) => Promise<(Answer | Error)[]>,
+): (question: Question) => Promise<Answer> {
   /** Questions of the batch that is being collected. */
   let asked = 0
   let sendBatch: () => void
 
-  const loader = new DataLoader<number, Answer>(read, { cache: false, batchScheduleFn: collect })
-  return (userId) => {
-    const answer = loader.load(userId)
+  const loader = new DataLoader<Question, Answer>(read, { cache: false, batchScheduleFn: collect })
+  return (question) => {
+    const answer = loader.load(question)
     if (++asked === FULL_BATCH) sendBatch()
     return answer
   }

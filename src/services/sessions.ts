@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
 import type { Session } from '../session.js'
 import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
-import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { joinHeld, parseEntry, type SessionRegistry } from '../stores/session-registry.js'
 import { createBatch } from './batch.js'
 import {
   ANSWER_BUDGET_MS,
@@ -13,18 +13,13 @@ import {
   startBudget,
 } from './budget.js'
 import type { Passwords } from './passwords.js'
-import { type Claims, hasExpired, type Tokens } from './tokens.js'
+import { type ClaimedSession, hasExpired, type Tokens } from './tokens.js'
 
 /** Logins of the same user that may overtake this one before it gives up. */
 const MAX_COMMIT_ATTEMPTS = 5
 
 /** No user has this id: its registry entry is written where there is no account whose entry could be. */
 const NOBODY: HeldSession = { userId: 0, stamp: null, sessionId: null, expiresAt: null }
-
-/** A session with all that its token says. */
-export interface ClaimedSession extends Session {
-  claims: Claims
-}
 
 /** What a login gave. `expiresIn` in seconds. */
 export interface Grant {
@@ -62,7 +57,7 @@ export type Sessions = ReturnType<typeof createSessions>
  * into R, and is acknowledged only when both have it. The steps are named as in the model, test/model/steps.ts.
  */
 export function createSessions({ accounts, registry, tokens, passwords, ttlSeconds, recovery }: Needs) {
-  const readBoth = createBatch(readBothOf)
+  const check = createBatch(checkAll)
 
   return { begin, identify, inspect, end, changePassword }
 
@@ -150,38 +145,47 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Refusal a 401 that says why; `token_invalid` and `token_expired` without asking a store.
    * @throws Unavailable when either store did not answer.
    */
-  async function identify(token: string): Promise<ClaimedSession> {
-    const session = inspect(token)
-    const { held, entry } = await readBoth(session.userId)
-    if (held?.status !== 'active') throw new Refusal('user_disabled')
-    if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {
-      throw new Refusal(held.sessionId === null ? 'session_ended' : 'session_superseded')
+  function identify(token: string): Promise<ClaimedSession> {
+    try {
+      return check(inspect(token))
+    } catch (refusal) {
+      return Promise.reject(refusal)
     }
-    if (entry?.stamp === session.loginTime && entry.sessionId === session.sessionId) return session
-    if (entry && entry.stamp >= session.loginTime) {
+  }
+
+  /** Steps "identify reads D" and "identify reads R", for all that ask at the same time. */
+  async function checkAll(sessions: readonly ClaimedSession[]): Promise<(ClaimedSession | Error)[]> {
+    const userIds = sessions.map(({ userId }) => userId)
+    const [standings, entries] = await Promise.all([accounts.findStandings(userIds), registry.read(userIds)])
+    return sessions.map((session, index) => judged(session, standings[session.userId], entries[index]))
+  }
+
+  /** The session where it lives, and otherwise why it does not. What D and R say is compared as they spell it. */
+  function judged(
+    session: ClaimedSession,
+    standing: string | undefined,
+    entry: string | null | undefined | Error,
+  ): ClaimedSession | Error {
+    const { spelled } = session
+    if (entry instanceof Error) return entry
+    if (standing !== spelled) return new Refusal(reasonIn(standing))
+    if (entry === spelled) return session
+    const remembered = parseEntry(entry ?? '')
+    if (remembered && remembered.stamp >= session.loginTime) {
       // R remembers something later than D does: D has lost it, and what was ended stays ended.
-      throw new Refusal(entry.sessionId === null ? 'session_ended' : 'session_superseded')
+      return new Refusal(remembered.sessionId === null ? 'session_ended' : 'session_superseded')
     }
     // R has lost this session.
-    if (recovery === 'off') throw new Refusal('session_ended')
+    if (recovery === 'off') return new Refusal('session_ended')
     repair(session)
     return session
   }
 
-  /** Steps "identify reads D" and "identify reads R", for all that ask in one turn of the event loop. */
-  async function readBothOf(userIds: readonly number[]) {
-    const [held, entries] = await Promise.all([accounts.findStandings(userIds), registry.read(userIds)])
-    return userIds.map((_, index) => {
-      const entry = entries[index]
-      return entry instanceof Error ? entry : { held: held[index], entry }
-    })
-  }
-
   /** What the token alone says, whoever may be logged in. Touches no store. @throws Refusal */
   function inspect(token: string): ClaimedSession {
-    const claims = tokens.read(token)
-    if (hasExpired(claims)) throw new Refusal('token_expired')
-    return asSession(claims)
+    const session = tokens.read(token)
+    if (hasExpired(session)) throw new Refusal('token_expired')
+    return session
   }
 
   /**
@@ -193,7 +197,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    */
   async function end(token: string): Promise<Session> {
     const budget = startBudget(ANSWER_BUDGET_MS)
-    const session = asSession(tokens.read(token))
+    const session = tokens.read(token)
     const { userId, sessionId, loginTime: stamp } = session
 
     const held = await accounts.findSession(userId)
@@ -277,14 +281,11 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
   }
 }
 
-function asSession(claims: Claims): ClaimedSession {
-  return {
-    userId: claims.data.id,
-    sessionId: claims.jti,
-    loginTime: claims.data.login_time,
-    expiresAt: claims.exp,
-    claims,
-  }
+/** Why a session does not live whose user stands otherwise in D. */
+function reasonIn(standing: string | undefined) {
+  const held = parseEntry(standing ?? '')
+  if (!held) return 'user_disabled'
+  return held.sessionId === null ? 'session_ended' : 'session_superseded'
 }
 
 function isHeld(held: HeldSession, session: Session): boolean {

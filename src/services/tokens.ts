@@ -2,6 +2,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../errors.js'
+import type { Session } from '../session.js'
+import { spell } from '../stores/session-registry.js'
 import type { KeyRing, Seal } from './key-ring.js'
 
 /** The claims of a token. `iat` and `exp` in seconds; `login_time` is the session's stamp in milliseconds. */
@@ -33,10 +35,17 @@ const MAX_TOKEN_LENGTH = 2048
 /** Tokens whose signature is not computed again when they are shown again: about a kilobyte each. */
 const REMEMBERED_TOKENS = 10_000
 
+/** A session with all that its token says. */
+export interface ClaimedSession extends Session {
+  claims: Claims
+  /** What both stores say of the user while it lives. */
+  spelled: string
+}
+
 /** What a token that was verified says, and by which key: both are needed to believe it again, and its whole text. */
 interface Known {
   token: string
-  claims: Claims
+  session: ClaimedSession
   seal: Seal
 }
 
@@ -75,23 +84,24 @@ export function createTokens({ keys, issuer, audience }: Needs) {
   }
 
   /**
-   * The claims of a genuine token, expired or not. Touches no store.
+   * The session that a genuine token names, expired or not, ended or not. Touches no store.
    *
    * @throws Refusal `token_invalid` for anything else, whatever the library makes of it.
    */
-  function read(token: string): Claims {
+  function read(token: string): ClaimedSession {
     if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('token_invalid')
     const place = placeOf(token)
     const known = remembered.get(place)
-    if (known?.token === token && keys.holds(known.seal)) return known.claims
+    if (known?.token === token && keys.holds(known.seal)) return known.session
     const seal = keys.find(token.slice(0, token.indexOf('.')))
     if (!seal) throw new Refusal('token_invalid')
     const claims = verified(token, seal)
     if (!areClaims.Check(claims) || !areConsistent(claims) || !isCanonical(token, claims)) {
       throw new Refusal('token_invalid')
     }
-    remembered.set(place, { token, claims, seal })
-    return claims
+    const session = sessionOf(claims)
+    remembered.set(place, { token, session, seal })
+    return session
   }
 
   function verified(token: string, seal: Seal): unknown {
@@ -106,6 +116,12 @@ export function createTokens({ keys, issuer, audience }: Needs) {
   function areConsistent(claims: Claims): boolean {
     return claims.iss === issuer && claims.aud === audience && claims.sub === String(claims.data.id)
   }
+}
+
+function sessionOf(claims: Claims): ClaimedSession {
+  const { jti: sessionId, exp: expiresAt } = claims
+  const { id: userId, login_time: loginTime } = claims.data
+  return { userId, sessionId, loginTime, expiresAt, claims, spelled: spell({ stamp: loginTime, sessionId }) }
 }
 
 /**
@@ -126,6 +142,6 @@ function isCanonical(token: string, claims: Claims): boolean {
 }
 
 /** On or after `exp` a token has expired (RFC 7519 §4.1.4). `now` in milliseconds. */
-export function hasExpired(claims: Claims, now = Date.now()): boolean {
-  return now >= claims.exp * 1000
+export function hasExpired({ expiresAt }: Session, now = Date.now()): boolean {
+  return now >= expiresAt * 1000
 }

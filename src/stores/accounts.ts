@@ -1,4 +1,4 @@
-import type { AccountStatements, NewAccount, StandingColumns } from './account-statements.js'
+import type { AccountStatements, NewAccount, Standings } from './account-statements.js'
 import { createAskAgain } from './ask-again.js'
 import type { Postgres } from './postgres.js'
 
@@ -12,13 +12,9 @@ export interface HeldSession {
   expiresAt: number | null
 }
 
-/** What a check has to know of a user. */
-export interface Standing extends Pick<HeldSession, 'stamp' | 'sessionId'> {
+/** The same, and when the database said it. */
+export interface SessionReading extends HeldSession {
   status: 'active' | 'disabled'
-}
-
-/** All of it, and when the database said it. */
-export interface SessionReading extends HeldSession, Standing {
   clock: ClockReading
 }
 
@@ -104,11 +100,9 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return read(await postgres.run((statements) => statements.findSession.execute({ userId }), limitMs))
   }
 
-  /** How each of these users stands, in their order. */
-  async function findStandings(userIds: readonly number[]): Promise<(Standing | undefined)[]> {
-    const columns = await postgres.run((statements) => soonest(() => statements.findStandings(userIds)))
-    const found = standingsIn(columns)
-    return userIds.map((userId) => found.get(userId))
+  /** How these users stand: what a check compares, and nothing more. */
+  function findStandings(userIds: readonly number[]): Promise<Standings> {
+    return postgres.run((statements) => soonest(() => statements.findStandings(userIds)))
   }
 
   /** The commit point of a login. Undefined when hash, status or stamp have moved, or the deadline has passed. */
@@ -204,18 +198,6 @@ function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock:
   if (!row) return undefined
   const { now, ...rest } = row
   return { ...rest, clock: { database: now, monotonic: performance.now() } }
-}
-
-/** By user id. */
-function standingsIn(columns: StandingColumns | undefined): Map<number, Standing> {
-  const found = new Map<number, Standing>()
-  if (!columns?.user_ids) return found
-  const { user_ids, stamps, session_ids, statuses } = columns
-  for (const [row, userId] of user_ids.entries()) {
-    const status = statuses[row]
-    if (status) found.set(userId, { stamp: stamps[row] ?? null, sessionId: session_ids[row] ?? null, status })
-  }
-  return found
 }
 
 function held<T>(value: T | null): T {

@@ -3,6 +3,7 @@ import {
   KEPT_AFTER_EXPIRY_MS,
   type RegistryEntry,
   type SessionRegistry,
+  spell,
 } from './session-registry.js'
 
 /** Entries between two sweeps for expired ones. */
@@ -15,10 +16,10 @@ export function createMemorySessionRegistry(): SessionRegistry {
 
   return { read, join, ping: async () => undefined }
 
-  async function read(userIds: readonly number[]): Promise<(RegistryEntry | undefined)[]> {
+  async function read(userIds: readonly number[]): Promise<(string | null)[]> {
     return userIds.map((userId) => {
       const held = alive(userId)
-      return held && { stamp: held.stamp, sessionId: held.sessionId }
+      return held ? spell(held) : null
     })
   }
 

@@ -5,6 +5,7 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { OperatorError } from '../errors.js'
+import type { FirstValue } from './first-value.js'
 import { createStoreCall, isBug, type StoreLog } from './store-call.js'
 
 const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('../../drizzle', import.meta.url)) }
@@ -96,10 +97,13 @@ function hasOwnSessions(address: PostgresAddress): boolean {
 
 /** Where another connection may have the session next, a statement's name is unknown to it, or taken. */
 function withoutNames(pool: pg.Pool): pg.Pool {
-  const query = pool.query.bind(pool) as (config: pg.QueryConfig, values?: unknown[]) => unknown
-  const unnamed = ({ name: _, ...config }: pg.QueryConfig, values?: unknown[]) => query(config, values)
+  const query = pool.query.bind(pool) as (config: Named, values?: unknown[]) => unknown
+  const unnamed = (config: Named, values?: unknown[]) =>
+    query(Object.assign(config, { name: undefined }), values)
   return Object.assign(pool, { query: unnamed })
 }
+
+type Named = pg.QueryConfig | FirstValue
 
 /** What PostgreSQL is told at the beginning of every session, where that lasts as long as the connection. */
 const SESSION_LIMITS = {

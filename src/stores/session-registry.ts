@@ -9,6 +9,17 @@ export interface RegistryEntry {
   sessionId: string | null
 }
 
+/** An entry as the registry holds it, and as the authority shows what it holds: `<stamp>.<session id>`, a tombstone `<stamp>.`. */
+export function spell({ stamp, sessionId }: RegistryEntry): string {
+  return `${stamp}.${sessionId ?? ''}`
+}
+
+/** The entry that is spelled so: undefined where this protocol did not write it. */
+export function parseEntry(spelled: string): RegistryEntry | undefined {
+  const match = /^(\d+)\.([\w-]*)$/.exec(spelled)
+  return match ? { stamp: Number(match[1]), sessionId: match[2] || null } : undefined
+}
+
 /**
  * What a join came to: `held`: the registry now holds this entry; `newer`: it holds a later one, which stays;
  * `collision`: it holds another live session with the same stamp, and this one needs a higher stamp.
@@ -24,10 +35,10 @@ export type Joined = 'held' | 'newer' | 'collision'
  */
 export interface SessionRegistry {
   /**
-   * The entries of these users, in their order: undefined where there is none that this protocol wrote, an error where only
-   * that user's could not be read.
+   * What is held of these users, in their order: an entry as it is spelled, or what an older system left; null where there is
+   * nothing, an error where only that user's could not be read.
    */
-  read(userIds: readonly number[]): Promise<(RegistryEntry | undefined | Error)[]>
+  read(userIds: readonly number[]): Promise<(string | null | Error)[]>
   /** Joins an entry; it may be forgotten at `expiresAt` (milliseconds since the epoch) plus {@link KEPT_AFTER_EXPIRY_MS}. */
   join(userId: number, entry: RegistryEntry, expiresAt: number, limitMs?: number): Promise<Joined>
   ping(): Promise<void>
@@ -87,7 +98,7 @@ interface Needs {
   log: StoreLog
 }
 
-/** The registry in Redis: `jwt_token:<user id>` holds `<stamp>.<session id>`, a tombstone `<stamp>.`. */
+/** The registry in Redis: `jwt_token:<user id>` holds the entry as it is spelled. */
 export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegistry {
   const { reader, writer } = redis
   // EVALSHA, and EVAL where Redis has forgotten the script.
@@ -96,15 +107,13 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
 
   return { read: reader instanceof Cluster ? readFromNodes : read, join, ping }
 
-  async function read(userIds: readonly number[]): Promise<(RegistryEntry | undefined)[]> {
-    const values = await call(() => reader.mget(userIds.map(keyOf)))
-    return values.map(parse)
+  function read(userIds: readonly number[]): Promise<(string | null)[]> {
+    return call(() => reader.mget(userIds.map(keyOf)))
   }
 
   /** No command asks for keys of several slots: the client sends the commands for one node together. */
-  async function readFromNodes(userIds: readonly number[]): Promise<(RegistryEntry | undefined | Error)[]> {
-    const values = userIds.map((userId) => call(() => reader.get(keyOf(userId))).then(parse, asError))
-    return Promise.all(values)
+  function readFromNodes(userIds: readonly number[]): Promise<(string | null | Error)[]> {
+    return Promise.all(userIds.map((userId) => call(() => reader.get(keyOf(userId))).catch(asError)))
   }
 
   async function join(
@@ -133,11 +142,6 @@ export function createRedisCall(log: StoreLog) {
 
 function keyOf(userId: number): string {
   return `jwt_token:${userId}`
-}
-
-function parse(value: string | null): RegistryEntry | undefined {
-  const match = value === null ? null : /^(\d+)\.([\w-]*)$/.exec(value)
-  return match ? { stamp: Number(match[1]), sessionId: match[2] || null } : undefined
 }
 
 function asError(error: Error): Error {
