@@ -156,7 +156,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
   /** Steps "identify reads D" and "identify reads R", for all that ask at the same time. */
   async function checkAll(sessions: readonly ClaimedSession[]): Promise<(ClaimedSession | Error)[]> {
     const userIds = sessions.map(({ userId }) => userId)
-    const [standings, entries] = await Promise.all([accounts.findStandings(userIds), registry.read(userIds)])
+    const [standings, entries] = await Promise.all([accounts.findStandings(sessions), registry.read(userIds)])
     return sessions.map((session, index) => judged(session, standings[session.userId], entries[index]))
   }
 

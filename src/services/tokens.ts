@@ -3,6 +3,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../errors.js'
 import type { Session } from '../session.js'
+import type { AskedUser } from '../stores/accounts.js'
 import { spell } from '../stores/session-registry.js'
 import type { KeyRing, Seal } from './key-ring.js'
 
@@ -36,7 +37,7 @@ const MAX_TOKEN_LENGTH = 2048
 const REMEMBERED_TOKENS = 10_000
 
 /** A session with all that its token says. */
-export interface ClaimedSession extends Session {
+export interface ClaimedSession extends Session, AskedUser {
   claims: Claims
   /** What both stores say of the user while it lives. */
   spelled: string
@@ -121,7 +122,8 @@ export function createTokens({ keys, issuer, audience }: Needs) {
 function sessionOf(claims: Claims): ClaimedSession {
   const { jti: sessionId, exp: expiresAt } = claims
   const { id: userId, login_time: loginTime } = claims.data
-  return { userId, sessionId, loginTime, expiresAt, claims, spelled: spell({ stamp: loginTime, sessionId }) }
+  const spelled = spell({ stamp: loginTime, sessionId })
+  return { userId, sessionId, loginTime, expiresAt, claims, spelled, ctid: undefined }
 }
 
 /**

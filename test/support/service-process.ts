@@ -47,6 +47,8 @@ export interface SpawnOptions {
   /** What comes on standard input, which ends after it unless it stays open for `type`. */
   stdin?: string
   stdinStaysOpen?: boolean
+  /** As a service manager starts it, and not in the session of the test run, whose signals do not reach it then. */
+  ownSession?: boolean
 }
 
 /** A temporary directory that goes when this process does. */
@@ -65,12 +67,13 @@ export function spawnCli(args: string[], options: SpawnOptions = {}): Running {
 export function spawnProgram(
   program: string,
   args: string[],
-  { env = {}, cwd, stdin = '', stdinStaysOpen = false }: SpawnOptions = {},
+  { env = {}, cwd, stdin = '', stdinStaysOpen = false, ownSession = false }: SpawnOptions = {},
 ): Running {
   // tap puts a loader of its own into NODE_OPTIONS of every child, which changes even the exit code of some.
   const child = spawn('env', ['-u', 'NODE_OPTIONS', program, ...args], {
     cwd: cwd ?? workDirectory(),
     env: { PATH: process.env.PATH, ...env },
+    detached: ownSession,
   })
   const written = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text))

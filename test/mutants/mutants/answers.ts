@@ -15,10 +15,13 @@ export const answerMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'const { held, entry } = await readBoth(session.userId);',
-        replace: `const { held, entry } = await readBoth(session.userId).catch(() => ({}));
-        if (!held)
-            return session;`,
+        find: 'return check(inspect(token));',
+        replace: `const session = inspect(token);
+            return check(session).catch((error) => {
+                if (error instanceof Unavailable)
+                    return session;
+                throw error;
+            });`,
       },
     ],
   },

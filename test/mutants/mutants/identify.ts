@@ -1,8 +1,9 @@
-import { ACCOUNTS, BATCH, KEY_RING, type Mutant, SESSIONS, TOKENS } from '../mutant.js'
+import { ACCOUNTS, BATCH, KEY_RING, type Mutant, SESSIONS, STATEMENTS, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
-const compared = 'if (held.sessionId !== session.sessionId || held.stamp !== session.loginTime) {'
-const agreed = 'if (entry?.stamp === session.loginTime && entry.sessionId === session.sessionId)'
+const compared = 'if (standing !== spelled)'
+const agreed = 'if (entry === spelled)'
+const asked = 'judged(session, standings[session.userId], entries[index])'
 
 const found = "keys.find(token.slice(0, token.indexOf('.')))"
 
@@ -16,27 +17,57 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'the database’s session id is not compared',
     caughtBy: [SAY],
-    edits: [{ file: SESSIONS, find: compared, replace: 'if (held.stamp !== session.loginTime) {' }],
+    edits: [
+      {
+        file: SESSIONS,
+        find: compared,
+        replace: "if (parseEntry(standing ?? '')?.stamp !== session.loginTime)",
+      },
+    ],
   },
   {
     name: 'the database’s stamp is not compared',
     caughtBy: [SAY],
-    edits: [{ file: SESSIONS, find: compared, replace: 'if (held.sessionId !== session.sessionId) {' }],
+    edits: [
+      {
+        file: SESSIONS,
+        find: compared,
+        replace: "if (parseEntry(standing ?? '')?.sessionId !== session.sessionId)",
+      },
+    ],
   },
   {
     name: 'Redis’s session id is not compared',
     caughtBy: [SAY],
-    edits: [{ file: SESSIONS, find: agreed, replace: 'if (entry?.stamp === session.loginTime)' }],
+    edits: [
+      {
+        file: SESSIONS,
+        find: agreed,
+        replace: "if (parseEntry(entry ?? '')?.stamp === session.loginTime)",
+      },
+    ],
   },
   {
     name: 'Redis’s stamp is not compared',
     caughtBy: [SAY],
-    edits: [{ file: SESSIONS, find: agreed, replace: 'if (entry?.sessionId === session.sessionId)' }],
+    edits: [
+      {
+        file: SESSIONS,
+        find: agreed,
+        replace: "if (parseEntry(entry ?? '')?.sessionId === session.sessionId)",
+      },
+    ],
   },
   {
     name: 'the status of the user is not looked at',
     caughtBy: [SAY],
-    edits: [{ file: SESSIONS, find: "if (held?.status !== 'active')", replace: 'if (!held)' }],
+    edits: [
+      {
+        file: STATEMENTS,
+        find: " when 'active'\n",
+        replace: ' when status\n',
+      },
+    ],
   },
   {
     name: 'Redis is not asked',
@@ -44,9 +75,8 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'const { held, entry } = await readBoth(session.userId);',
-        replace: `const { held } = await readBoth(session.userId);
-        const entry = { stamp: session.loginTime, sessionId: session.sessionId };`,
+        find: asked,
+        replace: 'judged(session, standings[session.userId], session.spelled)',
       },
     ],
   },
@@ -56,9 +86,8 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'const { held, entry } = await readBoth(session.userId);',
-        replace: `const { entry } = await readBoth(session.userId);
-        const held = { status: 'active', stamp: session.loginTime, sessionId: session.sessionId };`,
+        find: asked,
+        replace: 'judged(session, session.spelled, entries[index])',
       },
     ],
   },
@@ -72,9 +101,20 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['many questions at once'],
     edits: [
       {
+        file: SESSIONS,
+        find: 'standings[session.userId]',
+        replace: 'Object.values(standings)[index]',
+      },
+    ],
+  },
+  {
+    name: 'a row that has moved is taken for gone',
+    caughtBy: ['many questions at once', SAY],
+    edits: [
+      {
         file: ACCOUNTS,
-        find: 'return userIds.map((userId) => found.get(userId));',
-        replace: 'return [...found.values()];',
+        find: 'if (missing.length === 0)',
+        replace: 'if (ctids.length === users.length)',
       },
     ],
   },
@@ -89,18 +129,14 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'const session = inspect(token);',
+        find: 'return check(inspect(token));',
         replace: `const session = inspect(token);
         const remembered = (globalThis.remembered ??= new Map());
-        if (remembered.get(token) > Date.now()) return session;`,
-      },
-      {
-        file: SESSIONS,
-        find: `${agreed}\n            return session;`,
-        replace: `${agreed} {
+        if (remembered.get(token) > Date.now()) return Promise.resolve(session);
+        return check(session).then(() => {
             remembered.set(token, Date.now() + 1000);
             return session;
-        }`,
+        });`,
       },
     ],
   },
@@ -121,8 +157,8 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'if (entry && entry.stamp >= session.loginTime) {',
-        replace: 'if (entry?.sessionId && entry.stamp >= session.loginTime) {',
+        find: 'if (remembered && remembered.stamp >= session.loginTime) {',
+        replace: 'if (remembered?.sessionId && remembered.stamp >= session.loginTime) {',
       },
     ],
   },
@@ -162,7 +198,7 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'an expired token is accepted',
     caughtBy: ['forged tokens'],
-    edits: [{ file: SESSIONS, find: 'if (hasExpired(claims))', replace: 'if (false)' }],
+    edits: [{ file: SESSIONS, find: 'if (hasExpired(session))', replace: 'if (false)' }],
   },
   {
     name: 'the issuer is not checked',
