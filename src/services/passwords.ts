@@ -6,7 +6,8 @@ import { Type } from '@sinclair/typebox'
 import { Piscina } from 'piscina'
 import { Refusal, Unavailable } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
-import type { PasswordJob, PasswordResult } from './password-worker.js'
+import { createNotice } from './give-way.js'
+import type { PasswordJob, PasswordResult, PasswordWorkerData } from './password-worker.js'
 
 /** bcrypt reads 72 bytes and no further, and bcryptjs stops at a NUL (ASVS 6.2.8: no truncation). */
 export const MAX_PASSWORD_BYTES = 72
@@ -43,9 +44,10 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   // Until the first job is measured: what bcryptjs took on a 2020s server core, 85 ms at cost 10.
   let msPerHash = 85 * 2 ** (cost - 10)
 
+  const { notice, give } = createNotice()
   let pool: Piscina<PasswordJob, PasswordResult> | undefined
 
-  return { matches, hash, isOutdated, warmUp, close }
+  return { matches, hash, isOutdated, giveWay: give, warmUp, close }
 
   /**
    * Whether the password belongs to the hash. Takes the time of one comparison at the configured cost when
@@ -99,6 +101,7 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
       minThreads: threads,
       maxThreads: threads,
       recordTiming: false,
+      workerData: { notice } satisfies PasswordWorkerData,
     })
     return pool
   }

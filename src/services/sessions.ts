@@ -44,7 +44,7 @@ interface Needs {
   >
   registry: SessionRegistry
   tokens: Tokens
-  passwords: Pick<Passwords, 'matches' | 'hash' | 'isOutdated'>
+  passwords: Pick<Passwords, 'matches' | 'hash' | 'isOutdated' | 'giveWay'>
   ttlSeconds: number
   recovery: 'off' | 'database'
 }
@@ -155,6 +155,8 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
 
   /** Steps "identify reads D" and "identify reads R", for all that ask at the same time. */
   async function checkAll(sessions: readonly ClaimedSession[]): Promise<(ClaimedSession | Error)[]> {
+    // Many wait for this, and few for a login.
+    passwords.giveWay()
     const userIds = sessions.map(({ userId }) => userId)
     const [standings, entries] = await Promise.all([accounts.findStandings(sessions), registry.read(userIds)])
     return sessions.map((session, index) => judged(session, standings[session.userId], entries[index]))
