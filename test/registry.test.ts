@@ -36,6 +36,7 @@ t.test('the registry in Redis', async (t) => {
     await redis.set('jwt_token:901', 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln')
 
     const [held] = await registry.read([901])
+    t.equal(held, 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln')
     t.equal(parseEntry(String(held)), undefined)
     t.equal(await registry.join(901, { stamp: 1, sessionId: 'a' }, TOMORROW), 'held')
   })

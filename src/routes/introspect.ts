@@ -4,8 +4,7 @@ import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, TokenForm } from '../schemas.js'
 import type { Sessions } from '../services/sessions.js'
-import type { ClaimedSession } from '../services/tokens.js'
-import { Claims } from '../services/tokens.js'
+import { type ClaimedSession, Claims } from '../services/tokens.js'
 
 interface Needs {
   sessions: Pick<Sessions, 'identify'>

@@ -10,7 +10,7 @@ const NOTICE_MS = 10
 /** A number in shared memory: how often somebody wanted hashing to give way. */
 export function createNotice() {
   const notice = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  return { notice, give: () => void Atomics.add(notice, 0, 1) }
+  return { notice, giveWay: () => void Atomics.add(notice, 0, 1) }
 }
 
 /**

@@ -44,10 +44,10 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   // Until the first job is measured: what bcryptjs took on a 2020s server core, 85 ms at cost 10.
   let msPerHash = 85 * 2 ** (cost - 10)
 
-  const { notice, give } = createNotice()
+  const { notice, giveWay } = createNotice()
   let pool: Piscina<PasswordJob, PasswordResult> | undefined
 
-  return { matches, hash, isOutdated, giveWay: give, warmUp, close }
+  return { matches, hash, isOutdated, giveWay, warmUp, close }
 
   /**
    * Whether the password belongs to the hash. Takes the time of one comparison at the configured cost when

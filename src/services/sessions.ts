@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
 import type { Session } from '../session.js'
 import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
-import { joinHeld, parseEntry, type SessionRegistry } from '../stores/session-registry.js'
+import { joinHeld, parseEntry, type RegistryEntry, type SessionRegistry } from '../stores/session-registry.js'
 import { createBatch } from './batch.js'
 import {
   ANSWER_BUDGET_MS,
@@ -146,6 +146,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Unavailable when either store did not answer.
    */
   function identify(token: string): Promise<ClaimedSession> {
+    // Not async: that would be one more promise for every check.
     try {
       return check(inspect(token))
     } catch (refusal) {
@@ -172,10 +173,10 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     if (entry instanceof Error) return entry
     if (standing !== spelled) return new Refusal(reasonIn(standing))
     if (entry === spelled) return session
-    const remembered = parseEntry(entry ?? '')
+    const remembered = parseEntry(entry)
     if (remembered && remembered.stamp >= session.loginTime) {
       // R remembers something later than D does: D has lost it, and what was ended stays ended.
-      return new Refusal(remembered.sessionId === null ? 'session_ended' : 'session_superseded')
+      return new Refusal(endedBy(remembered))
     }
     // R has lost this session.
     if (recovery === 'off') return new Refusal('session_ended')
@@ -285,9 +286,12 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
 
 /** Why a session does not live whose user stands otherwise in D. */
 function reasonIn(standing: string | undefined) {
-  const held = parseEntry(standing ?? '')
-  if (!held) return 'user_disabled'
-  return held.sessionId === null ? 'session_ended' : 'session_superseded'
+  const held = parseEntry(standing)
+  return held ? endedBy(held) : 'user_disabled'
+}
+
+function endedBy({ sessionId }: RegistryEntry) {
+  return sessionId === null ? 'session_ended' : 'session_superseded'
 }
 
 function isHeld(held: HeldSession, session: Session): boolean {

@@ -19,8 +19,8 @@ export class FirstValue implements pg.Submittable {
   callback?: (error: Error | null, question?: FirstValue) => void
 
   constructor(
-    /** Under which it is kept prepared; undefined where a connection cannot keep it. */
-    public name: string | undefined,
+    /** Under which it is kept prepared; empty where a connection cannot keep it. */
+    public name: string,
     readonly text: string,
     readonly values: string[],
   ) {}
@@ -29,10 +29,8 @@ export class FirstValue implements pg.Submittable {
     const { stream, parsedStatements } = connection as Connection
     const { name, text, values } = this
     stream.cork()
-    if (name === undefined || !(name in parsedStatements)) {
-      connection.parse({ name: name ?? '', text, types: [] }, true)
-    }
-    connection.bind({ statement: name ?? '', values }, true)
+    if (!(name in parsedStatements)) connection.parse({ name, text, types: [] }, true)
+    connection.bind({ statement: name, values }, true)
     connection.execute(null, true)
     connection.sync()
     stream.uncork()

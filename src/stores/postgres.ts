@@ -98,8 +98,7 @@ function hasOwnSessions(address: PostgresAddress): boolean {
 /** Where another connection may have the session next, a statement's name is unknown to it, or taken. */
 function withoutNames(pool: pg.Pool): pg.Pool {
   const query = pool.query.bind(pool) as (config: Named, values?: unknown[]) => unknown
-  const unnamed = (config: Named, values?: unknown[]) =>
-    query(Object.assign(config, { name: undefined }), values)
+  const unnamed = (config: Named, values?: unknown[]) => query(Object.assign(config, { name: '' }), values)
   return Object.assign(pool, { query: unnamed })
 }
 

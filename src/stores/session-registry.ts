@@ -15,8 +15,8 @@ export function spell({ stamp, sessionId }: RegistryEntry): string {
 }
 
 /** The entry that is spelled so: undefined where this protocol did not write it. */
-export function parseEntry(spelled: string): RegistryEntry | undefined {
-  const match = /^(\d+)\.([\w-]*)$/.exec(spelled)
+export function parseEntry(spelled: string | null | undefined): RegistryEntry | undefined {
+  const match = /^(\d+)\.([\w-]*)$/.exec(spelled ?? '')
   return match ? { stamp: Number(match[1]), sessionId: match[2] || null } : undefined
 }
 
