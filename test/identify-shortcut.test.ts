@@ -1,4 +1,7 @@
 import diagnostics from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { build } from './helper.js'
 import { exchange, request } from './support/raw-http.js'
@@ -38,7 +41,7 @@ t.test('GET /identify, before Fastify sees it', async (t) => {
     ['a live token as JWT', [`Authorization: JWT ${live}`]],
     ['in small letters', [`authorization: bearer  ${live}`]],
     ['and closed after it', [bearer(live), 'Connection: close']],
-    ['with the headers of a body', [bearer(live), 'Content-Type: ;;;', 'Content-Length: 0']],
+    ['with the type of a body', [bearer(live), 'Content-Type: ;;;']],
   ] as const) {
     t.test(`the same answer, byte for byte: ${name}`, async (t) => {
       const short = await ask([...headers])
@@ -76,6 +79,17 @@ t.test('GET /identify, before Fastify sees it', async (t) => {
     })
   }
 
+  for (const [name, headers, body] of [
+    ['its length', ['Content-Length: 3'], 'abc'],
+    ['no length', ['Content-Length: 0'], ''],
+    ['pieces', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n'],
+  ] as const) {
+    t.test(`only Fastify answers whoever announces a body: ${name}`, async (t) => {
+      const { byFastify, said } = await ask([], request('GET', '/identify', [bearer(live), ...headers], body))
+      t.strictSame([byFastify, said.status], [true, 200])
+    })
+  }
+
   t.test('the stores are asked once, also for who is refused', async (t) => {
     const reads = async () =>
       Number(/cmdstat_mget:calls=(\d+)/.exec(await service.redisClient.info('commandstats'))?.[1])
@@ -84,6 +98,48 @@ t.test('GET /identify, before Fastify sees it', async (t) => {
       await service.identify(token)
       t.equal((await reads()) - before, 1)
     }
+  })
+
+  /** A connection to the service, and the service's end of it. */
+  async function connected() {
+    const { hostname, port } = new URL(service.url)
+    const accepted = once(service.app.server, 'connection')
+    const near = connect(Number(port), hostname).on('error', () => undefined)
+    const [far] = (await accepted) as [Socket]
+    return { near, far }
+  }
+
+  t.test('answers that nobody reads for a while come whole and in their order', async (t) => {
+    const { near, far } = await connected()
+    const tokens: string[] = []
+    while (!(far.isPaused() && far.writableLength > 0)) {
+      const token = tokens.length % 3 === 0 ? superseded : live
+      tokens.push(token)
+      near.write(request('GET', '/identify', [bearer(token)]))
+      // Both ends are in this process.
+      if (tokens.length % 100 === 0) await nextTurn()
+    }
+    near.write(request('GET', '/livez', ['Connection: close']))
+
+    let received = ''
+    near.setEncoding('latin1').on('data', (text) => (received += text))
+    await once(near, 'end')
+    const statuses = Array.from(received.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status))
+    const expected = [...tokens.map((token) => (token === live ? 200 : 401)), 200]
+    t.equal(statuses.length, expected.length)
+    t.strictSame(new Set(statuses.filter((status, turn) => status !== expected[turn])), new Set())
+  })
+
+  t.test('whoever hangs up before the answer harms nobody else', async (t) => {
+    for (let turn = 0; turn < 100; turn++) {
+      const { near, far } = await connected()
+      const gone = new Promise((resolve) => far.once('close', resolve))
+      near.write(request('GET', '/identify', [bearer(live)]))
+      await once(service.app.server, 'request')
+      near.resetAndDestroy()
+      await gone
+    }
+    t.equal((await service.identify(live)).status, 200)
   })
 
   t.test('several on one connection are answered in their order', async (t) => {
