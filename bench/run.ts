@@ -25,8 +25,8 @@ import { createWorld } from './world.js'
 const USAGE = `Usage: npm run bench -- [options]
 
   --quick      about a minute: fewer and shorter rounds, and neither a million users nor the memory
-  --rounds K   how often each program is measured, in turn (default 5; quick: 3)
-  --seconds S  how long each time (default 5; quick: 1)
+  --rounds K   how often each program is measured, in turn (default 10; quick: 3)
+  --seconds S  how long each time (default 2; quick: 1)
   --floors     end with 1 only below the floors, which guard against a slower service
   --out DIR    where results.json and requests.svg are written (default bench/results; quick: nowhere)
 `
@@ -43,8 +43,8 @@ const { values } = parseArgs({
 })
 const { quick } = values
 const effort: Effort = {
-  rounds: wholeNumber(values.rounds, quick ? 3 : 5),
-  seconds: wholeNumber(values.seconds, quick ? 1 : 5),
+  rounds: wholeNumber(values.rounds, quick ? 3 : 10),
+  seconds: wholeNumber(values.seconds, quick ? 1 : 2),
   warmUpSeconds: quick ? 1 : 2,
   progress,
 }
@@ -64,7 +64,7 @@ try {
   checks.push(...series)
   take(await measureFlood(world, effort))
   take(await measureProcesses(world, effort))
-  figures.push(await measureLogins(world, { ...effort, seconds: quick ? 1 : 10 }))
+  figures.push(await measureLogins(world, { ...effort, seconds: quick ? 1 : 4 }))
   figures.push(await measureStart(world, effort))
   figures.push(await measureRedis(world, effort))
   if (quick) {
