@@ -45,53 +45,22 @@ interface Contender {
 }
 
 /** Every contender in turn, A B C A B C, so that what else the machine does harms all alike. */
-async function inTurn(contenders: Contender[], effort: Effort): Promise<Series[]> {
-  const series = emptySeries(contenders)
-  await warmUp(contenders, effort)
-  for (let round = 1; round <= effort.rounds; round++) await takeTurns(contenders, series, round, effort)
-  return series
-}
-
-/**
- * The same with new processes in each round: by chance (what V8 compiles first, where its memory lies) one is up to a fifth faster
- * than another that does the same, for as long as it lives.
- */
-async function inTurnAfresh(start: () => Promise<Contender[]>, effort: Effort): Promise<Series[]> {
-  let series: Series[] = []
-  for (let round = 1; round <= effort.rounds; round++) {
-    const contenders = await start()
-    try {
-      if (round === 1) series = emptySeries(contenders)
-      await warmUp(contenders, effort)
-      await takeTurns(contenders, series, round, effort)
-    } finally {
-      await Promise.all(contenders.map(({ program }) => program.stop()))
-    }
-  }
-  return series
-}
-
-function emptySeries(contenders: Contender[]): Series[] {
-  return contenders.map(({ name }) => ({ name, loads: [] }))
-}
-
-async function warmUp(contenders: Contender[], { warmUpSeconds, progress }: Effort): Promise<void> {
+async function inTurn(
+  contenders: Contender[],
+  { rounds, seconds, warmUpSeconds, progress }: Effort,
+): Promise<Series[]> {
   for (const { name, program, question, tokens } of contenders) {
     progress(`${name}: warming up`)
     await load(program.url, question, tokens, { seconds: warmUpSeconds, checksUser: false })
   }
-}
-
-async function takeTurns(
-  contenders: Contender[],
-  series: Series[],
-  round: number,
-  { rounds, seconds, progress }: Effort,
-): Promise<void> {
-  for (const [index, { name, program, question, tokens, ...options }] of contenders.entries()) {
-    progress(`${name}: round ${round} of ${rounds}`)
-    series[index]?.loads.push(await load(program.url, question, tokens, { seconds, ...options }))
+  const series = contenders.map(({ name }): Series => ({ name, loads: [] }))
+  for (let round = 1; round <= rounds; round++) {
+    for (const [index, { name, program, question, tokens, ...options }] of contenders.entries()) {
+      progress(`${name}: round ${round} of ${rounds}`)
+      series[index]?.loads.push(await load(program.url, question, tokens, { seconds, ...options }))
+    }
   }
+  return series
 }
 
 /** Round by round, what one series reached of another. */
@@ -326,23 +295,37 @@ export async function measureScale(
   await small.growTo(LOGGING_IN + few)
   await large.growTo(LOGGING_IN + many, (users) => effort.progress(`${users} of ${many} users`))
   // A hundred thousand tokens leave nothing of the others in a process's memory, and much garbage: they have one of their own.
-  const askers = [
-    { name: 'GET /identify, 1,000 users', world: small, tokens: tokensOf(small, few) },
-    {
-      name: 'GET /identify, 1,000,000 users',
-      world: large,
-      tokens: tokensOf(large, USERS, many / USERS),
-    },
-    {
-      name: 'GET /identify, 1,000,000 users, 100,000 of them asking',
-      world: large,
-      tokens: tokensOf(large, 100_000, 10),
-    },
-  ]
-  const start = async ({ name, world, tokens }: (typeof askers)[number]): Promise<Contender> => {
-    const program = await startService({ ...world.env, BCRYPT_COST })
-    return { name, program, question: IDENTIFY, tokens }
+  const [here, there, strewn] = await Promise.all([
+    startService({ ...small.env, BCRYPT_COST }),
+    startService({ ...large.env, BCRYPT_COST }),
+    startService({ ...large.env, BCRYPT_COST }),
+  ])
+  try {
+    const series = await inTurn(
+      [
+        {
+          name: 'GET /identify, 1,000 users',
+          program: here,
+          question: IDENTIFY,
+          tokens: tokensOf(small, few),
+        },
+        {
+          name: 'GET /identify, 1,000,000 users',
+          program: there,
+          question: IDENTIFY,
+          tokens: tokensOf(large, USERS, many / USERS),
+        },
+        {
+          name: 'GET /identify, 1,000,000 users, 100,000 of them asking',
+          program: strewn,
+          question: IDENTIFY,
+          tokens: tokensOf(large, 100_000, 10),
+        },
+      ],
+      effort,
+    )
+    return { series, figures: [measured('scale', ratios(series[1], series[0]))] }
+  } finally {
+    await Promise.all([here, there, strewn].map((program) => program.stop()))
   }
-  const series = await inTurnAfresh(() => Promise.all(askers.map(start)), effort)
-  return { series, figures: [measured('scale', ratios(series[1], series[0]))] }
 }
