@@ -64,8 +64,9 @@ function answer(response: ServerResponse, session: Session): void {
     'content-type': 'application/json; charset=utf-8',
     'content-length': body.length,
   })
-  // To the socket as one text, before the end of the answer, which Node otherwise adds as a second and empty one. Numbers and fixed
-  // words: in Latin-1 its bytes are the same as in UTF-8, and take less time to count and to copy.
+  // To the socket as one text, before the end of the answer, which Node otherwise adds as a second and empty one: to uncork sends at
+  // once, where a write alone would wait for the end. Numbers and fixed words: in Latin-1 its bytes are the same as in UTF-8, and
+  // take less time to count and to copy.
   response.cork()
   response.write(body, 'latin1')
   response.uncork()
