@@ -14,29 +14,40 @@ export function createNotice() {
 }
 
 /**
- * A clock for a thread that computes without end: once a millisecond, if notice was given of late, it lets the thread sleep for a
- * moment. A low priority alone does not help those who wait for the core: Linux lets whoever has it go on for some
+ * A clock for a thread that computes without end: after each millisecond, if notice was given of late, it lets the thread sleep for
+ * a moment. A low priority alone does not help those who wait for the core: Linux lets whoever has it go on for some
  * milliseconds (EEVDF's slice), and counts the priority within one session or container only.
+ *
+ * @returns what may stand in the place of `Date.now`.
  */
-export function clockThatGivesWay({ notice, clock = Date.now, pause = sleep }: Needs): () => number {
-  let lookedAt = 0
+export function clockThatGivesWay({
+  notice,
+  monotonic = () => performance.now(),
+  pause = sleep,
+}: Needs): () => number {
+  const wallClock = Date.now
+  let computingSince = 0
   let seen = 0
   let until = 0
   return () => {
-    const now = clock()
-    if (now === lookedAt) return now
-    lookedAt = now
-    const given = Atomics.load(notice, 0)
-    if (given !== seen) until = now + NOTICE_MS
-    seen = given
-    if (now < until) pause(PAUSE_MS)
-    return now
+    const now = monotonic()
+    if (now - computingSince >= 1) {
+      const given = Atomics.load(notice, 0)
+      if (given !== seen) until = now + NOTICE_MS
+      seen = given
+      if (now < until) pause(PAUSE_MS)
+      // Where cores are short a pause lasts until one is free, which is many milliseconds: counted as computed, they would leave
+      // nothing for hashing.
+      computingSince = monotonic()
+    }
+    return wallClock()
   }
 }
 
 interface Needs {
   notice: Int32Array
-  clock?: () => number
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic?: () => number
   pause?: (ms: number) => void
 }
 
