@@ -58,10 +58,14 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
     const worker = cluster.fork()
     // However long it takes to start: it can be stuck only once it was heard.
     heard.set(worker, Number.POSITIVE_INFINITY)
+    const hear = () => heard.set(worker, performance.now())
     worker.on('message', (message) => {
-      if (message === ALIVE) heard.set(worker, performance.now())
+      if (message === ALIVE) hear()
     })
-    worker.once('listening', () => log.info(`process ${worker.process.pid} listens`))
+    worker.once('listening', () => {
+      hear()
+      log.info(`process ${worker.process.pid} listens`)
+    })
     worker.once('exit', () => heard.delete(worker))
     return worker
   }
