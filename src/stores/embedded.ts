@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
-import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
+import type { PGlite } from '@electric-sql/pglite'
 import { OperatorError } from '../errors.js'
 import type { PostgresAddress } from './postgres.js'
 
@@ -36,6 +35,7 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
 
   const database = await openDatabase(join(dataDir, 'postgres'))
   await unlink(socketPath).catch(() => undefined)
+  const { PGLiteSocketServer } = await import('@electric-sql/pglite-socket')
   const server = new PGLiteSocketServer({ db: database, path: socketPath, maxConnections: MAX_CONNECTIONS })
   await server.start()
 
@@ -49,6 +49,8 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
 }
 
 async function openDatabase(directory: string): Promise<PGlite> {
+  // Loaded here, because who has stores of their own need not wait for it.
+  const { PGlite } = await import('@electric-sql/pglite')
   try {
     return await PGlite.create(directory)
   } catch (error) {
