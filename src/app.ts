@@ -63,7 +63,10 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
 
   const tokens = createTokens({ keys, issuer: config.issuer, audience: config.audience })
   const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes })
-  app.addHook('onReady', passwords.warmUp)
+  // Threads take a while to start, on cores that are idle until all else is ready.
+  const warmUp = passwords.warmUp()
+  warmUp.catch(() => undefined)
+  app.addHook('onReady', () => warmUp)
   app.addHook('onClose', passwords.close)
   const throttle = createThrottle({
     maxFailures: config.loginMaxFailures,
