@@ -9,7 +9,7 @@ import { markdownTable } from '../test/support/markdown-table.js'
 import { findProgram, until } from '../test/support/servers.js'
 import { IDENTIFY, load, type Tokens } from './load.js'
 import { NAMES_FOR_PERF, type Share, sample } from './perf.js'
-import { type Program, startBaseline, startService } from './programs.js'
+import { type Program, startBaseline, startInFiles } from './programs.js'
 import { createWorld, type World } from './world.js'
 
 const USAGE = `Usage: npm run profile -- [options]
@@ -56,7 +56,7 @@ try {
 
 /** Where the time of one answer goes, beside an answer that checks nothing, in microseconds of a core. */
 async function timeTables(world: World, tokens: Tokens, seconds: number): Promise<string[]> {
-  const service = await startService(world.env, [NAMES_FOR_PERF])
+  const service = await startInFiles(world.env, [NAMES_FOR_PERF])
   const checked = await costs(service, 'identify', tokens, seconds)
   const bare = await startBaseline('bare', {}, [NAMES_FOR_PERF])
   const unchecked = await costs(bare, 'bare', tokens, seconds)
@@ -93,7 +93,7 @@ function sums(shares: Share[], key: (share: Share) => string): Map<string, numbe
 /** Leaves V8's own profile, which shows who calls whom. */
 async function leaveFlameGraph(world: World, tokens: Tokens, seconds: number): Promise<void> {
   const place = [`--cpu-prof-dir=${directory}`, '--cpu-prof-name=identify.cpuprofile']
-  const service = await startService(world.env, ['--cpu-prof', ...place])
+  const service = await startInFiles(world.env, ['--cpu-prof', ...place])
   await load(service.url, IDENTIFY, tokens, { seconds })
   await service.stop()
 }
@@ -107,7 +107,7 @@ interface HeapSnapshot {
 
 async function snapshotOf(world: World, tokens: Tokens, seconds: number): Promise<HeapSnapshot> {
   const before = readdirSync(directory)
-  const service = await startService(world.env, [
+  const service = await startInFiles(world.env, [
     '--heapsnapshot-signal=SIGUSR2',
     `--diagnostic-dir=${directory}`,
   ])

@@ -16,8 +16,20 @@ export interface Program extends Running {
 process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
 
 /** The service as the image runs it; more of `nodeArgs` come before the program. */
-export function startService(env: NodeJS.ProcessEnv, nodeArgs: string[] = []): Promise<Program> {
-  return start([...nodeArgsOfImage(), ...nodeArgs, CLI, 'serve'], { USER_ACTION_LOG: '/dev/null', ...env })
+export function startService(
+  env: NodeJS.ProcessEnv,
+  nodeArgs: string[] = [],
+  program = CLI,
+): Promise<Program> {
+  return start([...nodeArgsOfImage(), ...nodeArgs, program, 'serve'], {
+    USER_ACTION_LOG: '/dev/null',
+    ...env,
+  })
+}
+
+/** The same service in the files that it was written in, so that a profile can say whose a function is. */
+export function startInFiles(env: NodeJS.ProcessEnv, nodeArgs: string[]): Promise<Program> {
+  return startService(env, nodeArgs, fileURLToPath(new URL('../dist/cli.js', import.meta.url)))
 }
 
 function nodeArgsOfImage(): string[] {

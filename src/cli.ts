@@ -8,10 +8,11 @@ import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config.js'
 import { OperatorError, Refusal } from './errors.js'
 import { createLog, openLogStream } from './log.js'
+import { PACKAGE_FOLDER } from './places.js'
 import { serve } from './server.js'
 import { migrateStores } from './stores/stores.js'
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8'))
 
 const program = new Command('auth-service')
   .description('Authentication with revocable JWTs and one live session per user.')

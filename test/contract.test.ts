@@ -11,7 +11,10 @@ const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
 t.test('the committed document is what the routes say: else run npm run openapi', async (t) => {
   const print = (...options: string[]) =>
-    execFileSync(process.execPath, ['dist/cli.js', 'openapi', ...options], { cwd: root, encoding: 'utf8' })
+    execFileSync(process.execPath, ['dist/auth-service.js', 'openapi', ...options], {
+      cwd: root,
+      encoding: 'utf8',
+    })
 
   t.equal(print(), read('openapi/openapi.json'))
   t.equal(print('--yaml'), read('openapi/openapi.yaml'))

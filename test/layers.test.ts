@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'lingering-close.ts': /^$/,
   'errors.ts': /^(language|messages)\.ts$/,
   'error-answers.ts': /^(errors|language|lingering-close|messages)\.ts$/,
+  'places.ts': /^$/,
   'schemas.ts': /^$/,
   'session.ts': /^$/,
   'presented-token.ts': /^errors\.ts$/,
@@ -23,8 +24,8 @@ const MAY_IMPORT: Record<string, RegExp> = {
   // The schema of the route that it is a shortcut to.
   'routes/identify-shortcut.ts': /^(presented-token|session)\.ts$|^(hooks|services)\/|^routes\/identify\.ts$/,
   'routes/': /^(errors|messages|openapi|presented-token|schemas)\.ts$|^(hooks|services)\//,
-  'services/': /^(errors|messages|log|config|session)\.ts$|^(services|stores)\//,
-  'stores/': /^(errors|config)\.ts$|^stores\//,
+  'services/': /^(errors|messages|log|config|places|session)\.ts$|^(services|stores)\//,
+  'stores/': /^(errors|config|places)\.ts$|^stores\//,
   'client.ts': /^(error-answers|errors|presented-token|session)\.ts$|^client\//,
   // Of the route its types alone: client-package.test.ts runs the client without what a route needs.
   'client/': /^(errors|session)\.ts$|^client\/|^routes\/verify\.ts$/,

@@ -6,6 +6,7 @@ import { Type } from '@sinclair/typebox'
 import { Piscina } from 'piscina'
 import { Refusal, Unavailable } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
+import { CODE_FOLDER } from '../places.js'
 import { createNotice } from './give-way.js'
 import type { PasswordJob, PasswordResult, PasswordWorkerData } from './password-worker.js'
 
@@ -97,7 +98,7 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   function startedPool() {
     pool ??= new Piscina({
       // The worker is TypeScript where this file is, and JavaScript after the build.
-      filename: fileURLToPath(new URL(`./password-worker${extname(import.meta.url)}`, import.meta.url)),
+      filename: fileURLToPath(new URL(`services/password-worker${extname(import.meta.url)}`, CODE_FOLDER)),
       minThreads: threads,
       maxThreads: threads,
       recordTiming: false,

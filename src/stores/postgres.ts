@@ -5,10 +5,11 @@ import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { OperatorError } from '../errors.js'
+import { PACKAGE_FOLDER } from '../places.js'
 import type { FirstValue } from './first-value.js'
 import { createStoreCall, isBug, type StoreLog } from './store-call.js'
 
-const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('../../drizzle', import.meta.url)) }
+const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('drizzle', PACKAGE_FOLDER)) }
 
 /** Key of the advisory lock that lets one instance migrate while the others wait: 'auth' in ASCII. */
 const MIGRATION_LOCK = 0x61757468

@@ -8,7 +8,7 @@ import { expectDocumentedFrom } from './documented.js'
 import { freePort, until } from './servers.js'
 
 /** The built command line: what an operator runs, not what the tests import. */
-export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../dist/auth-service.js', import.meta.url))
 
 /** How long a process may take to end after a signal before it is killed, in milliseconds. */
 const STOP_LIMIT_MS = 20_000
