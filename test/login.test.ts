@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import bcrypt from 'bcryptjs'
 import t from 'tap'
 import { build, claimsOf, MOBILE, PASSWORD } from './helper.js'
@@ -110,6 +112,32 @@ t.test('POST /login', async (t) => {
     const answers = await Promise.all(tokens.map((token) => service.identify(token)))
     t.equal(answers.filter(({ status }) => status === 200).length, 1)
     t.equal((await tryLogin({ mobile, password: PASSWORD })).status, 200)
+  })
+
+  t.test('503 beyond a second of hashing, for which PostgreSQL is not asked who it is', async (t) => {
+    const { accounts } = service.stores
+    const { findByMobile } = accounts
+    const asked: string[] = []
+    accounts.findByMobile = (mobile) => {
+      asked.push(mobile)
+      return findByMobile(mobile)
+    }
+    t.teardown(() => {
+      accounts.findByMobile = findByMobile
+    })
+    const tryAs = (mobile: string) => tryLogin({ mobile, password: PASSWORD })
+    const flood = Array.from({ length: 40 * availableParallelism() }, () => tryAs(MOBILE))
+    await Promise.any(flood.map(async (answer) => assert.equal((await answer).status, 503)))
+
+    const late = '+8613800138005'
+    const answers = await Promise.all([tryAs(late), tryAs(late), tryAs(late)])
+
+    const shed = answers.filter(({ status }) => status === 503)
+    t.ok(shed.length > 0)
+    t.match(shed[0]?.body, { error: 'temporarily_unavailable' })
+    t.equal(shed[0]?.headers.get('retry-after'), '1')
+    t.equal(asked.filter((mobile) => mobile === late).length, answers.length - shed.length)
+    await Promise.all(flood)
   })
 
   t.test('the action log has one line for each, and no secret in any', async (t) => {

@@ -48,7 +48,13 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   const { notice, giveWay } = createNotice()
   let pool: Piscina<PasswordJob, PasswordResult> | undefined
 
-  return { matches, hash, isOutdated, giveWay, warmUp, close }
+  return { requireRoom, matches, hash, isOutdated, giveWay, warmUp, close }
+
+  /** For whoever has other work to do before the hashing. @throws Unavailable when a second of work or more is waiting already. */
+  function requireRoom(): void {
+    const { queueSize } = startedPool()
+    if (queueSize * msPerHash >= MAX_QUEUE_MS * threads) throw new Unavailable('hashing queue is full')
+  }
 
   /**
    * Whether the password belongs to the hash. Takes the time of one comparison at the configured cost when
@@ -83,10 +89,9 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   }
 
   async function work(job: PasswordJob): Promise<PasswordResult> {
-    const pool = startedPool()
-    if (pool.queueSize * msPerHash >= MAX_QUEUE_MS * threads) throw new Unavailable('hashing queue is full')
+    requireRoom()
     try {
-      const result = await pool.run(job)
+      const result = await startedPool().run(job)
       msPerHash += (result.ms - msPerHash) / 8
       return result
     } catch (error) {

@@ -44,7 +44,7 @@ interface Needs {
   >
   registry: SessionRegistry
   tokens: Tokens
-  passwords: Pick<Passwords, 'matches' | 'hash' | 'isOutdated' | 'giveWay'>
+  passwords: Pick<Passwords, 'requireRoom' | 'matches' | 'hash' | 'isOutdated' | 'giveWay'>
   ttlSeconds: number
   recovery: 'off' | 'database'
 }
@@ -69,6 +69,8 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    */
   async function begin({ mobile, password }: { mobile: string; password: string }): Promise<Grant> {
     const budget = startBudget(HASHING_BUDGET_MS)
+    // Of a flood of logins nearly all end here: the stores have nothing to do with them.
+    passwords.requireRoom()
     let account = await accounts.findByMobile(mobile)
 
     // One round trip to Redis is nothing beside the hash that it may save.
