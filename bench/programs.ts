@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { freePort, until } from '../test/support/servers.js'
-import { CLI, type Running, spawnProgram } from '../test/support/service-process.js'
+import { CLI, endOnSignals, type Running, spawnProgram } from '../test/support/service-process.js'
 
 /** A program under test that listens. */
 export interface Program extends Running {
@@ -13,7 +13,7 @@ export interface Program extends Running {
 }
 
 // What runs in a session of its own hears no Ctrl-C.
-process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
+endOnSignals()
 
 /** The service as the image runs it; more of `nodeArgs` come before the program. */
 export function startService(

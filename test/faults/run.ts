@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { markdownTable } from '../support/markdown-table.js'
+import { endOnSignals } from '../support/service-process.js'
 import type { Verdict } from './round.js'
 import { SCENARIOS, SHORT_SELECTION } from './rows.js'
 import type { Scenario } from './scenario.js'
@@ -52,6 +53,7 @@ const HEADINGS = [
   ...['slowest', 'slowest login', 'recovery', 'passed'],
 ]
 
+endOnSignals()
 const verdicts: Verdict[] = []
 const notRun: string[] = []
 const started = performance.now()

@@ -4,6 +4,7 @@
  * that these can. Ends with 1 when a mistake survived, or when the service without any did not pass.
  */
 import { parseArgs } from 'node:util'
+import { endOnSignals } from '../support/service-process.js'
 import type { Mutant } from './mutant.js'
 import { MUTANTS } from './mutants.js'
 import { plant } from './plant.js'
@@ -36,8 +37,7 @@ if (values.list) {
   process.exit(0)
 }
 
-// Whoever is cut off must go in the usual way, or stores and copies would be left behind.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+endOnSignals()
 
 const started = performance.now()
 /** What the unchanged service is blamed for: it cannot count against a mutant. */

@@ -148,3 +148,8 @@ const leftovers = new Set<() => void>()
 process.once('exit', () => {
   for (const remove of leftovers) remove()
 })
+
+/** For programs: lets Ctrl-C end this one in the usual way, so that what it has started and left behind goes with it. */
+export function endOnSignals(): void {
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
+}
