@@ -6,7 +6,7 @@ FROM node:${NODE_VERSION}-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json bundle.ts ./
+COPY tsconfig.json tsconfig.build.json bundle.mjs ./
 COPY src src
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
