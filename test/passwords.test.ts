@@ -6,6 +6,8 @@ import { corpusJson, needsCorpora } from './support/corpora.js'
 
 const PASSWORD = 'seven wet umbrellas'
 
+const SOMEBODY = { account: '+8613800138000', network: '192.0.2.1' }
+
 /** PASSWORD at several costs. */
 const AT_COST_4 = '$2b$04$0RpIOqErL1Vfm7oHdLPg3e6E7JV16QY32b6.KEewN8W.fIsJMoJT6'
 const AT_COST_10 = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
@@ -57,46 +59,49 @@ t.test('comparing', async (t) => {
     const texts = vectors.filter(({ password_utf8: text }) => text && Buffer.byteLength(text) <= 72)
 
     for (const { password_utf8: password, hash } of texts) {
-      t.equal(await passwords.matches(password ?? '', hash), true, hash)
-      t.equal(await passwords.matches(`${password} `, hash), false, hash)
+      t.equal(await passwords.matches(password ?? '', hash, SOMEBODY), true, hash)
+      t.equal(await passwords.matches(`${password} `, hash, SOMEBODY), false, hash)
     }
     t.ok(texts.length >= 20)
   })
 
   t.test('true for $2a$, $2b$ and $2y$, which differ in old bugs only', async (t) => {
     for (const version of ['$2a$', '$2b$', '$2y$']) {
-      t.equal(await passwords.matches(PASSWORD, AT_COST_4.replace('$2b$', version)), true, version)
+      t.equal(await passwords.matches(PASSWORD, AT_COST_4.replace('$2b$', version), SOMEBODY), true, version)
     }
   })
 
   t.test('false, and no error, for what is not a hash', async (t) => {
     for (const stored of UNREADABLE) {
-      t.equal(await passwords.matches(PASSWORD, stored), false, JSON.stringify(stored.slice(0, 70)))
+      t.equal(await passwords.matches(PASSWORD, stored, SOMEBODY), false, JSON.stringify(stored.slice(0, 70)))
     }
-    t.equal(await passwords.matches(PASSWORD, undefined), false)
-    t.equal(await passwords.matches('', ''), false)
-    t.equal(await passwords.matches('', undefined), false)
+    t.equal(await passwords.matches(PASSWORD, undefined, SOMEBODY), false)
+    t.equal(await passwords.matches('', '', SOMEBODY), false)
+    t.equal(await passwords.matches('', undefined, SOMEBODY), false)
   })
 
   t.test('false for every other spelling: each byte counts, and so does the case', async (t) => {
     const long = 'é'.repeat(36)
-    const hash = await passwords.hash(long)
+    const hash = await passwords.hash(long, SOMEBODY)
 
-    t.equal(await passwords.matches(long, hash), true)
-    t.equal(await passwords.matches(long.normalize('NFD').slice(0, 36), hash), false)
-    t.equal(await passwords.matches(`${long.slice(0, -1)}è`, hash), false)
-    t.equal(await passwords.matches(long.slice(0, -1), hash), false)
+    t.equal(await passwords.matches(long, hash, SOMEBODY), true)
+    t.equal(await passwords.matches(long.normalize('NFD').slice(0, 36), hash, SOMEBODY), false)
+    t.equal(await passwords.matches(`${long.slice(0, -1)}è`, hash, SOMEBODY), false)
+    t.equal(await passwords.matches(long.slice(0, -1), hash, SOMEBODY), false)
     for (const other of [`${PASSWORD} `, ` ${PASSWORD}`, PASSWORD.toUpperCase(), PASSWORD.slice(0, -1)]) {
-      t.equal(await passwords.matches(other, AT_COST_4), false, other)
+      t.equal(await passwords.matches(other, AT_COST_4, SOMEBODY), false, other)
     }
   })
 
   t.test('a new hash has the configured cost, its own salt, and matches', async (t) => {
-    const [one, other] = await Promise.all([passwords.hash(PASSWORD), passwords.hash(PASSWORD)])
+    const [one, other] = await Promise.all([
+      passwords.hash(PASSWORD, SOMEBODY),
+      passwords.hash(PASSWORD, SOMEBODY),
+    ])
 
     t.match(one, /^\$2b\$04\$[./A-Za-z0-9]{53}$/)
     t.not(one, other)
-    t.equal(await passwords.matches(PASSWORD, one), true)
+    t.equal(await passwords.matches(PASSWORD, one, SOMEBODY), true)
   })
 })
 
@@ -173,7 +178,7 @@ t.test('refusing takes the work of one comparison at the configured cost', async
   for (let round = 0; round < 7; round++) {
     for (const [name, stored] of Object.entries(situations)) {
       const started = performance.now()
-      await passwords.matches('not the password', stored)
+      await passwords.matches('not the password', stored, SOMEBODY)
       taken.get(name)?.push(performance.now() - started)
     }
   }
@@ -188,7 +193,7 @@ t.test('refusing takes the work of one comparison at the configured cost', async
 
 t.test('more work than threads', async (t) => {
   const passwords = open(t, 10)
-  await passwords.matches('warm', undefined)
+  await passwords.matches('warm', undefined, SOMEBODY)
 
   t.test('is refused at once beyond about a second of it, and the rest is done in its turn', async (t) => {
     const outcomes = await Promise.all(Array.from({ length: 200 }, () => outcomeOf(passwords)))
@@ -204,7 +209,7 @@ t.test('more work than threads', async (t) => {
   })
 
   t.test('is taken again once the queue is empty', async (t) => {
-    const matches = await passwords.matches(PASSWORD, AT_COST_10)
+    const matches = await passwords.matches(PASSWORD, AT_COST_10, SOMEBODY)
 
     t.equal(matches, true)
   })
@@ -212,12 +217,12 @@ t.test('more work than threads', async (t) => {
 
 t.test('the event loop goes on while passwords are hashed', async (t) => {
   const passwords = open(t, 10)
-  await passwords.matches('warm', undefined)
+  await passwords.matches('warm', undefined, SOMEBODY)
   let ticks = 0
   const ticking = setInterval(() => ticks++, 5)
   const started = performance.now()
 
-  await Promise.all(Array.from({ length: 5 }, () => passwords.matches('x', AT_COST_10)))
+  await Promise.all(Array.from({ length: 5 }, () => passwords.matches('x', AT_COST_10, SOMEBODY)))
   clearInterval(ticking)
 
   const taken = performance.now() - started
@@ -238,7 +243,7 @@ t.test('closing refuses what is waiting, as unavailable', async (t) => {
 /** Compares once; only Unavailable counts as a refusal. */
 async function outcomeOf({ matches }: ReturnType<typeof createPasswords>) {
   const started = performance.now()
-  const refused = await matches('x', AT_COST_10).then(
+  const refused = await matches('x', AT_COST_10, SOMEBODY).then(
     () => false,
     (error) => {
       if (error instanceof Unavailable) return true

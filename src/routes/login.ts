@@ -5,6 +5,7 @@ import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, Mobile, Ok, ok, Password, SAMPLE_TOKEN, UserId } from '../schemas.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
+import { networkOf } from '../services/client-address.js'
 import { canonicalMobile, maskedMobile } from '../services/mobiles.js'
 import { requireHashable } from '../services/passwords.js'
 import type { Sessions } from '../services/sessions.js'
@@ -47,9 +48,12 @@ export const login: FastifyPluginAsyncTypebox<Needs> = async (
     const mobile = canonicalMobile(request.body.mobile, region)
     requireHashable(password, 'password')
     const origin = originOf(request)
+    const network = networkOf(origin.ip)
 
     try {
-      const grant = await throttle.attempt(mobile, request.ip, () => sessions.begin({ mobile, password }))
+      const grant = await throttle.attempt(mobile, network, () =>
+        sessions.begin({ mobile, password, network }),
+      )
       const { token, userId, supersededSessionId, expiresIn } = grant
       if (supersededSessionId) actions.record('session_superseded', origin, { user_id: userId })
       actions.record('login', origin, { user_id: userId })

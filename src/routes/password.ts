@@ -3,6 +3,7 @@ import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, Done, done, Password } from '../schemas.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
+import { networkOf } from '../services/client-address.js'
 import { NewPassword, requireHashable, requireStrong } from '../services/passwords.js'
 import type { Sessions } from '../services/sessions.js'
 import type { Throttle } from '../services/throttle.js'
@@ -31,21 +32,23 @@ export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions
   } satisfies Documented
 
   app.post('/password', { schema }, async (request) => {
-    const { session, body, ip } = request
+    const { session, body } = request
     const { current, new: wanted } = body
     requireHashable(current, 'current')
     requireStrong(wanted, 'new')
+    const origin = originOf(request)
+    const network = networkOf(origin.ip)
     const facts = { user_id: session.userId }
 
     try {
-      await throttle.attempt(`password of ${session.userId}`, ip, () =>
-        sessions.changePassword(session, current, wanted),
+      await throttle.attempt(`password of ${session.userId}`, network, () =>
+        sessions.changePassword(session, { current, wanted, network }),
       )
-      actions.record('password_changed', originOf(request), facts)
+      actions.record('password_changed', origin, facts)
       return done()
     } catch (error) {
       if (error instanceof Refusal && error.status < 500) {
-        actions.record('password_refused', originOf(request), {
+        actions.record('password_refused', origin, {
           ...facts,
           reason: error.reason ?? error.slug,
         })

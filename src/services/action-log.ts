@@ -1,4 +1,6 @@
+import type { FastifyRequest } from 'fastify'
 import type { LogStream } from '../log.js'
+import { clientAddress } from './client-address.js'
 
 /** What happened, and the words for it. */
 const EVENTS = {
@@ -54,11 +56,11 @@ export function createActionLog(stream: LogStream) {
 }
 
 /** The origin of an action that came as a request. The path only: a query string could hold anything. */
-export function originOf(request: { url: string; method: string; ip: string; id: string }): Origin {
+export function originOf(request: Pick<FastifyRequest, 'url' | 'method' | 'ip' | 'id'>) {
   return {
     url: request.url.split('?', 1)[0] ?? null,
     method: request.method,
-    ip: request.ip,
+    ip: clientAddress(request),
     request_id: request.id,
-  }
+  } satisfies Origin
 }

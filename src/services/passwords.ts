@@ -32,6 +32,12 @@ const MAX_STORED_COST = 15
 
 const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
 
+/** Whose work it is: the room in the queue is shared among accounts and networks. */
+export interface Claimant {
+  account: string
+  network: string
+}
+
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
@@ -51,7 +57,7 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   return { requireRoom, matches, hash, isOutdated, giveWay, warmUp, close }
 
   /** For whoever has other work to do before the hashing. @throws Unavailable when a second of work or more is waiting already. */
-  function requireRoom(): void {
+  function requireRoom(_claimant: Claimant): void {
     const { queueSize } = startedPool()
     if (queueSize * msPerHash >= MAX_QUEUE_MS * threads) throw new Unavailable('hashing queue is full')
   }
@@ -62,15 +68,19 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
    *
    * @throws Unavailable at once when a second of work or more is waiting already.
    */
-  async function matches(password: string, storedHash: string | undefined): Promise<boolean> {
-    const { matches } = await work({ compare: { password, hashes: hashesToCompare(storedHash) } })
+  async function matches(
+    password: string,
+    storedHash: string | undefined,
+    claimant: Claimant,
+  ): Promise<boolean> {
+    const { matches } = await work({ compare: { password, hashes: hashesToCompare(storedHash) } }, claimant)
     // No password leads to a decoy, but a match with one must never count either.
     return matches && storedHash !== undefined && isReadable(storedHash)
   }
 
   /** The bcrypt hash of a new password. @throws Unavailable */
-  async function hash(password: string): Promise<string> {
-    return (await work({ hash: { password, cost } })).hash
+  async function hash(password: string, claimant: Claimant): Promise<string> {
+    return (await work({ hash: { password, cost } }, claimant)).hash
   }
 
   /** Whether a stored hash is cheaper than the setting asks for, and to be replaced at the next login. */
@@ -88,8 +98,8 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
     await pool?.destroy()
   }
 
-  async function work(job: PasswordJob): Promise<PasswordResult> {
-    requireRoom()
+  async function work(job: PasswordJob, claimant: Claimant): Promise<PasswordResult> {
+    requireRoom(claimant)
     try {
       const result = await startedPool().run(job)
       msPerHash += (result.ms - msPerHash) / 8

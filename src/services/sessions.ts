@@ -12,7 +12,7 @@ import {
   HASHING_BUDGET_MS,
   startBudget,
 } from './budget.js'
-import type { Passwords } from './passwords.js'
+import type { Claimant, Passwords } from './passwords.js'
 import { type ClaimedSession, hasExpired, type Tokens } from './tokens.js'
 
 /** Logins of the same user that may overtake this one before it gives up. */
@@ -29,6 +29,20 @@ export interface Grant {
   expiresIn: number
   /** The live session that this login ended, or null. */
   supersededSessionId: string | null
+}
+
+/** Who wants to log in, and by what. `mobile` in its canonical spelling; `network` as {@link networkOf} gives it. */
+export interface LoginAttempt {
+  mobile: string
+  password: string
+  network: string
+}
+
+/** The current password and the wanted one, and the network that they came from. */
+export interface PasswordChange {
+  current: string
+  wanted: string
+  network: string
 }
 
 interface Needs {
@@ -67,26 +81,27 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Refusal `invalid_credentials`, with the real reason for the log only.
    * @throws Unavailable when a store or the hashing queue did not do its part; then no token is known to anyone.
    */
-  async function begin({ mobile, password }: { mobile: string; password: string }): Promise<Grant> {
+  async function begin({ mobile, password, network }: LoginAttempt): Promise<Grant> {
+    const claimant = { account: mobile, network }
     const budget = startBudget(HASHING_BUDGET_MS)
     // Of a flood of logins nearly all end here: the stores have nothing to do with them.
-    passwords.requireRoom()
+    passwords.requireRoom(claimant)
     let account = await accounts.findByMobile(mobile)
 
     // One round trip to Redis is nothing beside the hash that it may save.
     await proveWritable(account)
     let verifiedHash = account?.passwordHash
-    const passwordMatches = await budget.within(passwords.matches(password, verifiedHash))
+    const passwordMatches = await budget.within(passwords.matches(password, verifiedHash, claimant))
     if (!account) throw invalidCredentials('unknown mobile')
     if (!passwordMatches) throw invalidCredentials('wrong password')
     requireActive(account)
-    let passwordHash = await upgraded(account.passwordHash, password, budget)
+    let passwordHash = await upgraded(account.passwordHash, password, claimant, budget)
 
     for (let attempt = 1; attempt <= MAX_COMMIT_ATTEMPTS; attempt++) {
       if (account.passwordHash !== verifiedHash) {
         // The password was changed meanwhile, or only rehashed by a login beside this one: ask the new hash.
         verifiedHash = passwordHash = account.passwordHash
-        if (!(await budget.within(passwords.matches(password, verifiedHash)))) {
+        if (!(await budget.within(passwords.matches(password, verifiedHash, claimant)))) {
           throw invalidCredentials('password changed')
         }
       }
@@ -230,15 +245,19 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
    * @throws Refusal `invalid_credentials` when the current password is wrong; a session's 401 when it ended meanwhile.
    * @throws Unavailable
    */
-  async function changePassword(session: Session, current: string, wanted: string): Promise<void> {
+  async function changePassword(
+    session: Session,
+    { current, wanted, network }: PasswordChange,
+  ): Promise<void> {
     const budget = startBudget(HASHING_BUDGET_MS)
     const { userId, sessionId, loginTime: stamp } = session
     const account = await accounts.findById(userId)
+    const claimant = { account: account?.mobile ?? '', network }
     await proveWritable(account)
-    const currentMatches = await budget.within(passwords.matches(current, account?.passwordHash))
+    const currentMatches = await budget.within(passwords.matches(current, account?.passwordHash, claimant))
     if (!account || !currentMatches) throw invalidCredentials('wrong password')
 
-    const passwordHash = await budget.within(passwords.hash(wanted))
+    const passwordHash = await budget.within(passwords.hash(wanted, claimant))
     const limitMs = budget.commitLimit()
     const ended = await accounts.changePassword(
       {
@@ -280,9 +299,14 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
   }
 
   /** The same password at the configured cost where the stored hash is cheaper; the old hash when there is no time. */
-  async function upgraded(storedHash: string, password: string, budget: Budget): Promise<string> {
+  async function upgraded(
+    storedHash: string,
+    password: string,
+    claimant: Claimant,
+    budget: Budget,
+  ): Promise<string> {
     if (!passwords.isOutdated(storedHash)) return storedHash
-    return budget.within(passwords.hash(password)).catch(() => storedHash)
+    return budget.within(passwords.hash(password, claimant)).catch(() => storedHash)
   }
 }
 

@@ -39,6 +39,9 @@ interface Needs {
   budgetMs?: number
 }
 
+/** Who sets passwords for others takes one share of the hashing, wherever they call from. */
+const PROVISIONING = 'provisioning'
+
 /** One statement that changes a user, and carries its deadline. */
 type Write = (change: AccountChange, limitMs: number) => Promise<Account | undefined>
 
@@ -64,7 +67,9 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
     const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
     if (holder) throw mobileTaken(holder)
 
-    const passwordHash = await budget.within(passwords.hash(password))
+    const passwordHash = await budget.within(
+      passwords.hash(password, { account: canonical, network: PROVISIONING }),
+    )
     const limitMs = budget.commitLimit()
     const added = await accounts.add(
       { mobile: canonical, passwordHash, deadline: deadlineIn(limitMs, clock) },
@@ -112,7 +117,8 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
     const found = await account(ref)
     // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
     await joinHeld(registry, found, found.clock.database)
-    const passwordHash = await budget.within(passwords.hash(password))
+    const claimant = { account: found.mobile, network: PROVISIONING }
+    const passwordHash = await budget.within(passwords.hash(password, claimant))
     return commit(
       found,
       (change, limitMs) => accounts.setPassword({ ...change, passwordHash }, limitMs),
