@@ -46,14 +46,14 @@ import type { Stores } from './stores/stores.js'
 interface Needs {
   config: Config
   keys: KeyRing
-  stores: Pick<Stores, 'accounts' | 'serviceClients' | 'registry' | 'redis'>
+  stores: Pick<Stores, 'accounts' | 'serviceClients' | 'places' | 'registry' | 'counts' | 'redis'>
   actions: Pick<ActionLog, 'record'>
   log: FastifyBaseLogger
 }
 
 /** The map of the service: what it is made of, then who may call which route. Connects to nothing and listens nowhere. */
 export async function buildApp({ config, keys, stores, actions, log }: Needs) {
-  const { accounts, serviceClients, registry, redis } = stores
+  const { accounts, serviceClients, places, registry, counts, redis } = stores
   const region = config.defaultRegion
 
   const app = createServer(config, log)
@@ -68,27 +68,24 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   warmUp.catch(() => undefined)
   app.addHook('onReady', () => warmUp)
   app.addHook('onClose', passwords.close)
-  const throttle = createThrottle({
-    maxFailures: config.loginMaxFailures,
-    windowSeconds: config.loginWindowSeconds,
-    redis,
-    log,
-  })
+  const throttle = createThrottle({ counts, ...config.throttle })
   const sessions = createSessions({
     accounts,
+    places,
     registry,
     tokens,
     passwords,
+    throttle,
     ttlSeconds: config.tokenTtlSeconds,
     recovery: config.sessionRecovery,
   })
 
   const clients = createClients({ serviceClients })
-  const users = createUsers({ accounts, registry, passwords, region })
+  const users = createUsers({ accounts, registry, passwords, throttle, region })
 
   await app.register(async function anyone(scope) {
     await scope.register(noStore)
-    await scope.register(login, { sessions, throttle, actions, region })
+    await scope.register(login, { sessions, actions, region })
     await scope.register(verify, { sessions })
     await scope.register(jwks, { keys })
     await scope.register(livez)
@@ -98,7 +95,7 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   await app.register(async function tokenHolders(scope) {
     await scope.register(noStore)
     await scope.register(requireSession, { sessions })
-    await scope.register(password, { sessions, throttle, actions })
+    await scope.register(password, { sessions, actions })
     await scope.register(async function byHeadersAlone(inner) {
       await inner.register(ignoreBody)
       await inner.register(identify)
@@ -114,21 +111,21 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
 
   await app.register(async function introspectors(scope) {
     await scope.register(noStore)
-    await scope.register(requireClient, { clients, permission: 'introspect', actions })
+    await scope.register(requireClient, { clients, permission: 'introspect', throttle, actions })
     await scope.register(oauthEndpoint, { log })
     await scope.register(introspect, { sessions })
   })
 
   await app.register(async function revokers(scope) {
     await scope.register(noStore)
-    await scope.register(requireClient, { clients, permission: 'revoke', actions })
+    await scope.register(requireClient, { clients, permission: 'revoke', throttle, actions })
     await scope.register(oauthEndpoint, { log })
     await scope.register(revoke, { sessions, actions })
   })
 
   await app.register(async function provisioners(scope) {
     await scope.register(noStore)
-    await scope.register(requireClient, { clients, permission: 'users', actions })
+    await scope.register(requireClient, { clients, permission: 'users', throttle, actions })
     await scope.register(addUser, { users, actions })
     await scope.register(numericId)
     await scope.register(user, { users, actions })

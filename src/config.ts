@@ -153,8 +153,8 @@ export interface Config {
   readonly tokenTtlSeconds: number
   readonly bcryptCost: number
   readonly sessionRecovery: 'off' | 'database'
-  readonly loginMaxFailures: number
-  readonly loginWindowSeconds: number
+  /** Failures before the first wait, and the longest one. */
+  readonly throttle: { readonly maxFailures: number; readonly windowSeconds: number }
   readonly defaultRegion: CountryCode
   readonly actionLog: string
   readonly trustProxy: string | false
@@ -224,8 +224,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
     bcryptCost: env.BCRYPT_COST,
     sessionRecovery: env.SESSION_RECOVERY,
-    loginMaxFailures: env.LOGIN_MAX_FAILURES,
-    loginWindowSeconds: env.LOGIN_WINDOW_SECONDS,
+    throttle: Object.freeze({ maxFailures: env.LOGIN_MAX_FAILURES, windowSeconds: env.LOGIN_WINDOW_SECONDS }),
     defaultRegion: env.DEFAULT_REGION as CountryCode,
     actionLog: env.USER_ACTION_LOG,
     trustProxy: env.TRUST_PROXY ?? false,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from './config.js'
 import { OPERATOR_BUDGET_MS } from './services/budget.js'
 import { createPasswords } from './services/passwords.js'
+import { createThrottle } from './services/throttle.js'
 import { createUsers } from './services/users.js'
 import type { Stores } from './stores/stores.js'
 
@@ -13,7 +14,8 @@ export async function createDemoAccount(config: Config, stores: Stores): Promise
   const passwords = createPasswords({ cost: config.bcryptCost })
   try {
     const region = config.defaultRegion
-    const users = createUsers({ ...stores, passwords, region, budgetMs: OPERATOR_BUDGET_MS })
+    const throttle = createThrottle({ ...stores, ...config.throttle })
+    const users = createUsers({ ...stores, passwords, throttle, region, budgetMs: OPERATOR_BUDGET_MS })
     const password = randomBytes(15).toString('base64url')
     await users.add({ mobile: DEMO_MOBILE, password })
     return password

@@ -113,5 +113,8 @@ export class Unavailable extends Refusal {
   }
 }
 
+/** The same of a password that was not compared: there was no time or no room for it. */
+export class NotHashed extends Unavailable {}
+
 /** What stops a command or the start of the service. Its message is one readable line for the operator. */
 export class OperatorError extends Error {}

@@ -33,8 +33,8 @@ export const MESSAGES = {
     zh: '请以 application/json 格式发送请求体；/introspect 和 /revoke 请使用表单格式。',
   },
   too_many_attempts: {
-    en: 'Too many failed logins: wait before the next try.',
-    zh: '登录失败次数过多，请稍后再试。',
+    en: 'Too many failed attempts: wait before the next try.',
+    zh: '失败次数过多，请稍后再试。',
   },
   headers_too_large: { en: 'The request headers are too large.', zh: '请求头过大。' },
   internal: { en: 'Something went wrong here.', zh: '服务内部出错。' },

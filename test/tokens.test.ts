@@ -4,6 +4,7 @@ import { createKeyRing } from '../src/services/key-ring.js'
 import { createPasswords } from '../src/services/passwords.js'
 import { createSessions } from '../src/services/sessions.js'
 import { secretKey } from '../src/services/signing-key.js'
+import { createThrottle } from '../src/services/throttle.js'
 import { createTokens, hasExpired } from '../src/services/tokens.js'
 import { build, claimsOf, PASSWORD, SECRET, type Service } from './helper.js'
 import { corpusJson, needsCorpora } from './support/corpora.js'
@@ -213,8 +214,8 @@ function cheapSessions(t: Test, { stores }: Service) {
     keys: createKeyRing({ keys: [secretKey(SECRET)], ...settings }),
     ...settings,
   })
-  const { accounts, registry } = stores
-  return createSessions({ accounts, registry, tokens, passwords, ttlSeconds: 86_400, recovery: 'off' })
+  const throttle = createThrottle({ ...stores, maxFailures: 100, windowSeconds: 900 })
+  return createSessions({ ...stores, tokens, passwords, throttle, ttlSeconds: 86_400, recovery: 'off' })
 }
 
 /** The HS256 vectors of Wycheproof, with the key of each group. */

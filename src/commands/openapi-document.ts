@@ -3,6 +3,7 @@ import { buildApp } from '../app.js'
 import { loadConfig } from '../config.js'
 import { createKeyRing } from '../services/key-ring.js'
 import { secretKey } from '../services/signing-key.js'
+import { createMemoryAttemptCounts } from '../stores/memory-attempt-counts.js'
 import { createMemorySessionRegistry } from '../stores/memory-session-registry.js'
 import { postgresStores } from '../stores/stores.js'
 
@@ -18,6 +19,7 @@ export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<stri
     stores: {
       ...postgresStores({ url: 'postgres://127.0.0.1:1/none' }, log),
       registry: createMemorySessionRegistry(),
+      counts: createMemoryAttemptCounts(),
       redis: undefined,
     },
     actions: { record: () => undefined },

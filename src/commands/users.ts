@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { pino } from 'pino'
 import type { Config } from '../config.js'
 import { OperatorError } from '../errors.js'
 import { recordOf } from '../schemas.js'
@@ -8,7 +7,6 @@ import { OPERATOR_BUDGET_MS } from '../services/budget.js'
 import { createPasswords } from '../services/passwords.js'
 import { createThrottle } from '../services/throttle.js'
 import { createUsers, type User, type UserRef, type Users } from '../services/users.js'
-import type { Stores } from '../stores/stores.js'
 import { askNewPassword } from './ask-password.js'
 import { originHere, withStores } from './with-stores.js'
 
@@ -44,10 +42,13 @@ export function addUserCommands(program: Command): void {
     await administer('password_changed', json, ({ users }) => users.setPassword(ref, password))
   })
   forUser('unlock', 'forget failed logins, so that the user can try again at once', (ref, json) =>
-    administer('user_unlocked', json, async ({ users, config, stores }) => {
-      const found = await users.find(ref)
-      await unlock(found, config, stores)
-      return found
+    administer('user_unlocked', json, ({ users, config }) => {
+      if (config.stores.kind === 'embedded') {
+        throw new OperatorError(
+          'embedded mode counts failures in the serving process: restart it to forget them',
+        )
+      }
+      return users.unlock(ref)
     }),
   )
 
@@ -81,29 +82,21 @@ export function addUserCommands(program: Command): void {
 async function administer(
   event: Event | undefined,
   json: boolean | undefined,
-  change: (context: { users: Users; config: Config; stores: Stores }) => Promise<User>,
+  change: (context: { users: Users; config: Config }) => Promise<User>,
 ): Promise<void> {
   await withStores(async ({ config, stores, actions }) => {
     const passwords = createPasswords({ cost: config.bcryptCost })
     try {
       const region = config.defaultRegion
-      const users = createUsers({ ...stores, passwords, region, budgetMs: OPERATOR_BUDGET_MS })
-      const changed = await change({ users, config, stores })
+      const throttle = createThrottle({ ...stores, ...config.throttle })
+      const users = createUsers({ ...stores, passwords, throttle, region, budgetMs: OPERATOR_BUDGET_MS })
+      const changed = await change({ users, config })
       if (event) actions.record(event, originHere(), { user_id: changed.userId })
       print(changed, json)
     } finally {
       await passwords.close()
     }
   })
-}
-
-async function unlock({ mobile }: User, config: Config, { redis }: Stores): Promise<void> {
-  if (!redis) {
-    throw new OperatorError('embedded mode counts failures in the serving process: restart it to forget them')
-  }
-  const log = pino({ level: 'silent' })
-  const { loginMaxFailures: maxFailures, loginWindowSeconds: windowSeconds } = config
-  await createThrottle({ maxFailures, windowSeconds, redis, log }).forget(mobile)
 }
 
 function print(user: User, json = false): void {

@@ -3,7 +3,9 @@ import fp from 'fastify-plugin'
 import { Refusal } from '../errors.js'
 import { documentGuard } from '../openapi.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
-import type { Clients, Credentials, Permission } from '../services/clients.js'
+import { networkOf } from '../services/client-address.js'
+import type { Clients, Credentials, Permission, ServiceClient } from '../services/clients.js'
+import type { Throttle } from '../services/throttle.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,6 +17,7 @@ declare module 'fastify' {
 interface Needs {
   clients: Pick<Clients, 'recall' | 'authenticate'>
   permission: Permission
+  throttle: Pick<Throttle, 'countWrongClient'>
   actions: Pick<ActionLog, 'record'>
 }
 
@@ -22,10 +25,10 @@ interface Needs {
  * Routes in the scope where this is registered run only for a service client that shows its name and secret (HTTP Basic, RFC
  * 7617) and has this permission, and say so in the OpenAPI document. It is asked before the body is read.
  */
-export const requireClient = fp<Needs>(async (scope, { clients, permission, actions }) => {
+export const requireClient = fp<Needs>(async (scope, { clients, permission, throttle, actions }) => {
   scope.decorateRequest('client', '')
   scope.addHook('onRoute', (route) =>
-    documentGuard(route, [{ client: [] }], ['invalid_client', 'not_allowed']),
+    documentGuard(route, [{ client: [] }], ['invalid_client', 'not_allowed', 'too_many_attempts']),
   )
   scope.addHook('onRequest', (request, _reply, done) => {
     // At once where it can be: a body that arrives while its route is waited for has to be kept, and costs twice as much.
@@ -41,14 +44,28 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, acti
   })
 
   async function authenticate(request: FastifyRequest): Promise<string> {
+    const origin = originOf(request)
     try {
       const authorization = authorizationOf(request)
-      const client = await clients.authenticate(presentedCredentials(authorization), authorization)
+      if (authorization === '') throw new Refusal('invalid_client', { reason: 'no credentials' })
+      const client = await authenticated(authorization, networkOf(origin.ip))
       if (client.permissions.includes(permission)) return client.name
       throw new Refusal('not_allowed', { reason: `${client.name} lacks the permission ${permission}` })
     } catch (error) {
-      if (error instanceof Refusal && error.reason && error.status < 500)
-        actions.record('client_refused', originOf(request), { reason: error.reason })
+      if (error instanceof Refusal && error.status < 500) {
+        const event = error.slug === 'too_many_attempts' ? 'client_throttled' : 'client_refused'
+        actions.record(event, origin, { reason: error.reason ?? error.slug })
+      }
+      throw error
+    }
+  }
+
+  async function authenticated(authorization: string, network: string): Promise<ServiceClient> {
+    try {
+      return await clients.authenticate(presentedCredentials(authorization), authorization)
+    } catch (error) {
+      if (error instanceof Refusal && error.slug === 'invalid_client')
+        await throttle.countWrongClient(network)
       throw error
     }
   }
@@ -73,10 +90,14 @@ const CREDENTIALS = /^([^:]*):(.*)$/s
 function presentedCredentials(authorization: string): Credentials {
   const encoded = BASIC.exec(authorization)?.[1]
   const [, name, secret] = CREDENTIALS.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? []
-  if (name === undefined || secret === undefined) throw new Refusal('invalid_client')
+  if (name === undefined || secret === undefined) throw malformed()
   try {
     return { name: decodeURIComponent(name), secret: decodeURIComponent(secret) }
   } catch {
-    throw new Refusal('invalid_client')
+    throw malformed()
   }
+}
+
+function malformed(): Refusal {
+  return new Refusal('invalid_client', { reason: 'malformed credentials' })
 }

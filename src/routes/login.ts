@@ -9,11 +9,9 @@ import { networkOf } from '../services/client-address.js'
 import { canonicalMobile, maskedMobile } from '../services/mobiles.js'
 import { requireHashable } from '../services/passwords.js'
 import type { Sessions } from '../services/sessions.js'
-import type { Throttle } from '../services/throttle.js'
 
 interface Needs {
   sessions: Pick<Sessions, 'begin'>
-  throttle: Pick<Throttle, 'attempt'>
   actions: Pick<ActionLog, 'record'>
   region: CountryCode
 }
@@ -27,10 +25,7 @@ const Grant = closed({
   expires_in: Type.Integer({ description: 'Seconds until the token expires.', examples: [86400] }),
 })
 
-export const login: FastifyPluginAsyncTypebox<Needs> = async (
-  app,
-  { sessions, throttle, actions, region },
-) => {
+export const login: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions, region }) => {
   const schema = {
     tags: ['session'],
     operationId: 'login',
@@ -48,12 +43,9 @@ export const login: FastifyPluginAsyncTypebox<Needs> = async (
     const mobile = canonicalMobile(request.body.mobile, region)
     requireHashable(password, 'password')
     const origin = originOf(request)
-    const network = networkOf(origin.ip)
 
     try {
-      const grant = await throttle.attempt(mobile, network, () =>
-        sessions.begin({ mobile, password, network }),
-      )
+      const grant = await sessions.begin({ mobile, password, network: networkOf(origin.ip) })
       const { token, userId, supersededSessionId, expiresIn } = grant
       if (supersededSessionId) actions.record('session_superseded', origin, { user_id: userId })
       actions.record('login', origin, { user_id: userId })

@@ -6,18 +6,16 @@ import { type ActionLog, originOf } from '../services/action-log.js'
 import { networkOf } from '../services/client-address.js'
 import { NewPassword, requireHashable, requireStrong } from '../services/passwords.js'
 import type { Sessions } from '../services/sessions.js'
-import type { Throttle } from '../services/throttle.js'
 
 interface Needs {
   sessions: Pick<Sessions, 'changePassword'>
-  throttle: Pick<Throttle, 'attempt'>
   actions: Pick<ActionLog, 'record'>
 }
 
 const PasswordChange = closed({ current: Password, new: NewPassword })
 
 /** Only behind requireSession. */
-export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, throttle, actions }) => {
+export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
   const schema = {
     tags: ['session'],
     operationId: 'changePassword',
@@ -41,9 +39,7 @@ export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions
     const facts = { user_id: session.userId }
 
     try {
-      await throttle.attempt(`password of ${session.userId}`, network, () =>
-        sessions.changePassword(session, { current, wanted, network }),
-      )
+      await sessions.changePassword(session, { current, wanted, network })
       actions.record('password_changed', origin, facts)
       return done()
     } catch (error) {

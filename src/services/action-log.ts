@@ -20,6 +20,7 @@ const EVENTS = {
   client_added: 'service client added',
   client_removed: 'service client removed',
   client_refused: 'service client refused',
+  client_throttled: 'service client throttled',
 } as const
 
 export type Event = keyof typeof EVENTS

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { OperatorError, Refusal } from '../errors.js'
 import type { Permission, ServiceClient, ServiceClients } from '../stores/service-clients.js'
 
-export type { Permission } from '../stores/service-clients.js'
+export type { Permission, ServiceClient } from '../stores/service-clients.js'
 
 /** What a client can be allowed, and what a person is told about it. */
 export const PERMISSIONS: Record<Permission, string> = {

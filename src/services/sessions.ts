@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Refusal, Unavailable } from '../errors.js'
 import type { Session } from '../session.js'
 import type { Account, Accounts, HeldSession } from '../stores/accounts.js'
+import type { Familiarity, LoginPlaces } from '../stores/login-places.js'
 import { joinHeld, parseEntry, type RegistryEntry, type SessionRegistry } from '../stores/session-registry.js'
 import { createBatch } from './batch.js'
 import {
@@ -13,6 +14,7 @@ import {
   startBudget,
 } from './budget.js'
 import type { Claimant, Passwords } from './passwords.js'
+import type { Throttle } from './throttle.js'
 import { type ClaimedSession, hasExpired, type Tokens } from './tokens.js'
 
 /** Logins of the same user that may overtake this one before it gives up. */
@@ -56,9 +58,11 @@ interface Needs {
     | 'endSession'
     | 'changePassword'
   >
+  places: LoginPlaces
   registry: SessionRegistry
   tokens: Tokens
   passwords: Pick<Passwords, 'requireRoom' | 'matches' | 'hash' | 'isOutdated' | 'giveWay'>
+  throttle: Pick<Throttle, 'prove'>
   ttlSeconds: number
   recovery: 'off' | 'database'
 }
@@ -70,7 +74,16 @@ export type Sessions = ReturnType<typeof createSessions>
  * R is the registry in Redis, a max-register. A change is committed in D with a compare-and-set, then joined
  * into R, and is acknowledged only when both have it. The steps are named as in the model, test/model/steps.ts.
  */
-export function createSessions({ accounts, registry, tokens, passwords, ttlSeconds, recovery }: Needs) {
+export function createSessions({
+  accounts,
+  places,
+  registry,
+  tokens,
+  passwords,
+  throttle,
+  ttlSeconds,
+  recovery,
+}: Needs) {
   const check = createBatch(checkAll)
 
   return { begin, identify, inspect, end, changePassword }
@@ -88,10 +101,11 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     passwords.requireRoom(claimant)
     let account = await accounts.findByMobile(mobile)
 
-    // One round trip to Redis is nothing beside the hash that it may save.
-    await proveWritable(account)
+    const familiarity = await prepareProof(account, network)
     let verifiedHash = account?.passwordHash
-    const passwordMatches = await budget.within(passwords.matches(password, verifiedHash, claimant))
+    const passwordMatches = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
+      budget.within(passwords.matches(password, verifiedHash, claimant)),
+    )
     if (!account) throw invalidCredentials('unknown mobile')
     if (!passwordMatches) throw invalidCredentials('wrong password')
     requireActive(account)
@@ -144,6 +158,7 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
         if (written?.joined !== 'newer' || found.sessionId === sessionId) continue
       }
       const { stamp, issuedAt } = written
+      if (familiarity !== 'noted') await notePlace(userId, network)
       return {
         token: tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: ttlSeconds }),
         userId,
@@ -252,9 +267,11 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
     const budget = startBudget(HASHING_BUDGET_MS)
     const { userId, sessionId, loginTime: stamp } = session
     const account = await accounts.findById(userId)
+    const familiarity = await prepareProof(account, network)
     const claimant = { account: account?.mobile ?? '', network }
-    await proveWritable(account)
-    const currentMatches = await budget.within(passwords.matches(current, account?.passwordHash, claimant))
+    const currentMatches = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
+      budget.within(passwords.matches(current, account?.passwordHash, claimant)),
+    )
     if (!account || !currentMatches) throw invalidCredentials('wrong password')
 
     const passwordHash = await budget.within(passwords.hash(wanted, claimant))
@@ -275,6 +292,23 @@ export function createSessions({ accounts, registry, tokens, passwords, ttlSecon
       throw new Refusal('session_ended')
     }
     await joinHeld(registry, ended, account.clock.database, budget.limit())
+  }
+
+  /** What has to be known before a password is worth its hash. */
+  async function prepareProof(account: Account | undefined, network: string): Promise<Familiarity> {
+    // Nobody's places are asked for, too, so that an unknown mobile takes the same time.
+    const [familiarity] = await Promise.all([
+      places.familiarity((account ?? NOBODY).userId, network),
+      proveWritable(account),
+    ])
+    return familiarity
+  }
+
+  /** Lets the user be known here from now on. The login has succeeded, with or without it. */
+  async function notePlace(userId: number, network: string): Promise<void> {
+    await places.note(userId, network).catch((error) => {
+      if (!(error instanceof Unavailable)) throw error
+    })
   }
 
   /** Step "canary join": joins what D holds before anything changes: Redis away is found out while the earlier session still lives. */

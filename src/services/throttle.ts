@@ -1,90 +1,154 @@
 import { createHash } from 'node:crypto'
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
-import { Refusal, Unavailable } from '../errors.js'
-import type { RedisClient } from '../stores/redis.js'
-import { createRedisCall } from '../stores/session-registry.js'
-import type { StoreLog } from '../stores/store-call.js'
+import { NotHashed, Refusal, Unavailable } from '../errors.js'
+import type { AttemptCounts, AttemptLimits, Taken } from '../stores/attempt-counts.js'
 
-/** An address may fail this many times as often as an account: a household or an office shares one. */
-const FAILURES_PER_ADDRESS = 10
+/** A network may fail this many times as often as a place of an account: a household or an office shares one. */
+const FAILURES_PER_NETWORK = 10
+
+/** Failures in a row by strangers, after which only known places may try (NIST SP 800-63B-4 §3.2.2). */
+const STRANGERS_IN_ROW = 100
+
+/** The first wait, in milliseconds, as NIST SP 800-63B-4 §3.2.2 suggests; each one more is twice as long. */
+const FIRST_WAIT_MS = 30_000
+
+/** Whose password somebody tries to prove, and from where. */
+export interface Claim {
+  /** The mobile number in its canonical spelling. */
+  account: string
+  /** As networkOf gives it. */
+  network: string
+  /** Whether this account has logged in from this network before. */
+  isKnown: boolean
+}
 
 interface Needs {
+  counts: AttemptCounts
   maxFailures: number
   windowSeconds: number
-  /** Where all instances count together; undefined counts in this process. */
-  redis: RedisClient | undefined
-  log: StoreLog
 }
+
+/** One counter that an attempt is taken from. */
+interface Charge {
+  key: string
+  counter: string
+  limits: AttemptLimits
+  /** What a success means for it: a place's failures are forgotten, a network's stay. */
+  whenProved: Settle
+}
+
+type Settle = (key: string, counter: string, limits: AttemptLimits) => Promise<void>
 
 export type Throttle = ReturnType<typeof createThrottle>
 
 /**
- * Slows down guessing: after so many failures an account, or an address, has to wait until its window ends.
- * Only failures count, and a success forgets the account's. Live sessions go on: nobody is logged out by it.
- *
- * Counted after the comparison, so attempts in flight may exceed the limit by what the hashing queues hold.
+ * Slows down guessing, and keeps nobody out who comes from where the account has logged in before: every place of an account
+ * has failures of its own, and strangers use up only theirs. After them each failure makes its place wait, longer and longer.
+ * Live sessions go on: nobody is logged out by it. docs/throttling.md says what is counted, and what a stranger can do.
  */
-export function createThrottle({ maxFailures, windowSeconds, redis, log }: Needs) {
-  const call = redis ? createRedisCall(log) : <T>(work: () => Promise<T>) => work()
-  const accounts = limiter('login_failures:account', maxFailures)
-  const addresses = limiter('login_failures:address', maxFailures * FAILURES_PER_ADDRESS)
+export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
+  const longestWaitMs = windowSeconds * 1000
+  const firstWaitMs = Math.min(FIRST_WAIT_MS, longestWaitMs)
+  const waits = { firstWaitMs, longestWaitMs }
+  // A known place adds to the row of failures, and is not stopped by it.
+  const ofKnown: AttemptLimits = { free: maxFailures, ...waits, mostInRow: Number.POSITIVE_INFINITY }
+  const ofStranger: AttemptLimits = { free: maxFailures, ...waits, mostInRow: STRANGERS_IN_ROW }
+  const ofNetwork: AttemptLimits = { free: maxFailures * FAILURES_PER_NETWORK, ...waits }
 
-  return { attempt, forget }
+  return { prove, countWrongClient, forget }
 
   /**
-   * Runs one attempt to prove a password.
+   * Runs one comparison, if it may be made, and counts it as a failure until it has proved the password.
    *
-   * @param account whose password it is, in its one canonical spelling.
-   * @throws Refusal `too_many_attempts` without running it; whatever the attempt throws.
+   * @throws Refusal `too_many_attempts` without running it.
+   * @throws Unavailable without running it, while as many are under way as may fail; whatever the comparison throws.
    */
-  async function attempt<T>(account: string, address: string, prove: () => Promise<T>): Promise<T> {
-    const key = keyOf(account)
-    await Promise.all([requireRoom(accounts, key), requireRoom(addresses, address)])
+  async function prove(claim: Claim, compare: () => Promise<boolean>): Promise<boolean> {
+    const charges = chargesOf(claim)
+    await takeAll(charges)
+    let proved: boolean
     try {
-      const proof = await prove()
-      // Behind the answer: whoever proved the password need not wait for the count to be forgotten.
-      call(() => accounts.delete(key)).catch(() => undefined)
-      return proof
+      proved = await compare()
     } catch (error) {
-      if (error instanceof Refusal && error.slug === 'invalid_credentials') {
-        await Promise.all([count(accounts, key), count(addresses, address)])
-      }
+      await settle(charges, error instanceof NotHashed ? counts.giveBack : counts.fail)
       throw error
     }
+    if (!proved) await settle(charges, counts.fail)
+    // Behind the answer: whoever proved the password need not wait for the count to be forgotten.
+    else for (const charge of charges) settle([charge], charge.whenProved)
+    return proved
   }
 
-  /** Lets an account try again at once. */
-  async function forget(account: string): Promise<void> {
-    await call(() => accounts.delete(keyOf(account)))
+  /**
+   * Counts one wrong presentation of a service client's credentials. Right ones are never refused for it: a secret of 256
+   * random bits cannot be guessed, and the wrong ones may come from whoever shares the network.
+   *
+   * @throws Refusal `too_many_attempts`
+   */
+  async function countWrongClient(network: string): Promise<void> {
+    const charges = [networkCharge(`client:${network}`)]
+    await takeAll(charges)
+    await settle(charges, counts.fail)
   }
 
-  async function requireRoom(limiter: RateLimiterAbstract, key: string): Promise<void> {
-    const counted = await call(() => limiter.get(key)).catch(allowUncounted)
-    if (!counted || counted.consumedPoints < limiter.points) return
-    throw new Refusal('too_many_attempts', {
-      retryAfter: Math.max(1, Math.ceil(counted.msBeforeNext / 1000)),
-    })
+  /** Lets an account be tried again at once, from everywhere. @throws Unavailable */
+  function forget(account: string, limitMs?: number): Promise<void> {
+    return counts.forget(accountKey(account), limitMs)
   }
 
-  async function count(limiter: RateLimiterAbstract, key: string): Promise<void> {
-    await call(() => limiter.penalty(key)).catch(allowUncounted)
+  function chargesOf({ account, network, isKnown }: Claim): Charge[] {
+    const place = { key: accountKey(account), counter: digestOf(network), whenProved: counts.succeed }
+    if (isKnown) return [{ ...place, limits: ofKnown }]
+    return [{ ...place, limits: ofStranger }, networkCharge(`network:${network}`)]
   }
 
-  function limiter(keyPrefix: string, points: number): RateLimiterAbstract {
-    const options = { keyPrefix, points, duration: windowSeconds }
-    return redis ? new RateLimiterRedis({ ...options, storeClient: redis }) : new RateLimiterMemory(options)
+  function networkCharge(key: string): Charge {
+    return { key, counter: 'all', limits: ofNetwork, whenProved: counts.giveBack }
   }
+
+  /** Takes one attempt from each, or from none. */
+  async function takeAll(charges: readonly Charge[]): Promise<void> {
+    const answers = await Promise.all(
+      charges.map(({ key, counter, limits }) => counts.take(key, counter, limits).catch(allowUncounted)),
+    )
+    const refused = answers.filter((answer) => answer.verdict !== 'taken')
+    if (refused.length === 0) return
+    const taken = charges.filter((_, index) => answers[index]?.verdict === 'taken')
+    await settle(taken, counts.giveBack)
+    throw refusalOf(refused)
+  }
+
+  /** A count that cannot be brought up to date changes no answer. */
+  async function settle(charges: readonly Charge[], how: Settle): Promise<void> {
+    const settled = charges.map(({ key, counter, limits }) => how(key, counter, limits).catch(allowUncounted))
+    await Promise.all(settled)
+  }
+}
+
+/** The most telling of the reasons: who has to wait is not told to try again in a second. */
+function refusalOf(refused: readonly Taken[]): Refusal {
+  const waits = refused.flatMap((taken) => ('waitMs' in taken ? [taken.waitMs] : []))
+  if (waits.length === 0) return new Unavailable('as many attempts are under way as may fail')
+  const isClosed = refused.some(({ verdict }) => verdict === 'closed')
+  return new Refusal('too_many_attempts', {
+    retryAfter: Math.max(1, Math.ceil(Math.max(...waits) / 1000)),
+    reason: isClosed ? 'only known places may try' : 'too many failures',
+  })
 }
 
 /**
  * A count that is out of reach lets the attempt through. Where Redis is away as a whole no login gets as far as its
  * password; where a node of a cluster is, the users on the other nodes must not be the ones who are refused.
  */
-function allowUncounted(error: unknown): undefined {
+function allowUncounted(error: unknown): Taken {
   if (!(error instanceof Unavailable)) throw error
+  return { verdict: 'taken' }
 }
 
-/** Redis need not know whose mobile number it counts. */
-function keyOf(account: string): string {
-  return createHash('sha256').update(account).digest('base64url')
+/** The counts need not know whose mobile number it is. */
+function accountKey(account: string): string {
+  return `account:${digestOf(account)}`
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
 }

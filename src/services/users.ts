@@ -13,6 +13,7 @@ import {
 } from './budget.js'
 import { canonicalMobile } from './mobiles.js'
 import { type Passwords, requireStrong } from './passwords.js'
+import type { Throttle } from './throttle.js'
 
 /** Whom an operator, or a sibling service, means. */
 export type UserRef = { userId: number } | { mobile: string }
@@ -34,6 +35,7 @@ interface Needs {
   >
   registry: Pick<SessionRegistry, 'join'>
   passwords: Pick<Passwords, 'hash'>
+  throttle: Pick<Throttle, 'forget'>
   region: CountryCode
   /** What a change may take, in milliseconds, instead of what the callers of routes are promised. */
   budgetMs?: number
@@ -45,14 +47,19 @@ const PROVISIONING = 'provisioning'
 /** One statement that changes a user, and carries its deadline. */
 type Write = (change: AccountChange, limitMs: number) => Promise<Account | undefined>
 
+interface CommitOptions {
+  /** Whether failed logins are forgotten with it: what an operator sets counts at once. */
+  forgives?: boolean
+}
+
 export type Users = ReturnType<typeof createUsers>
 
 /**
  * What operators and siblings do with accounts. Whatever ends a session does it like a logout: committed in PostgreSQL
  * before its deadline, then joined into the registry, and done only when both have it. Doing it again is harmless.
  */
-export function createUsers({ accounts, registry, passwords, region, budgetMs }: Needs) {
-  return { add, find, enable, disable, setPassword, endSession }
+export function createUsers({ accounts, registry, passwords, throttle, region, budgetMs }: Needs) {
+  return { add, find, enable, disable, setPassword, endSession, unlock }
 
   /**
    * Creates a user. Nothing of it is in the registry before the first login.
@@ -97,12 +104,12 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
 
   /** Lets a disabled user log in again; no ended session comes back. @throws Refusal `not_found` @throws Unavailable */
   async function enable(ref: UserRef): Promise<User> {
-    return change(ref, accounts.enable)
+    return change(ref, accounts.enable, { forgives: true })
   }
 
   /** Ends the user's session and refuses new ones. @throws Refusal `not_found` @throws Unavailable */
   async function disable(ref: UserRef): Promise<User> {
-    return change(ref, accounts.disable)
+    return change(ref, accounts.disable, { forgives: true })
   }
 
   /** Ends the user's session, if there is one. @throws Refusal `not_found` @throws Unavailable */
@@ -123,20 +130,36 @@ export function createUsers({ accounts, registry, passwords, region, budgetMs }:
       found,
       (change, limitMs) => accounts.setPassword({ ...change, passwordHash }, limitMs),
       budget,
+      { forgives: true },
     )
   }
 
-  async function change(ref: UserRef, write: Write): Promise<User> {
+  /** Forgets the user's failed logins. @throws Refusal `not_found` @throws Unavailable */
+  async function unlock(ref: UserRef): Promise<User> {
+    const found = await account(ref)
+    await throttle.forget(found.mobile)
+    return asUser(found)
+  }
+
+  async function change(ref: UserRef, write: Write, options?: CommitOptions): Promise<User> {
     const budget = startBudget(budgetMs ?? ANSWER_BUDGET_MS)
-    return commit(await account(ref), write, budget)
+    return commit(await account(ref), write, budget, options)
   }
 
   /** Commits in D, then joins what D holds. Gives the user as this very change left them, whoever changes them next. */
-  async function commit({ userId, clock }: Account, write: Write, budget: Budget): Promise<User> {
+  async function commit(
+    { userId, mobile, clock }: Account,
+    write: Write,
+    budget: Budget,
+    { forgives = false }: CommitOptions = {},
+  ): Promise<User> {
     const limitMs = budget.commitLimit()
     const changed = await write({ userId, deadline: deadlineIn(limitMs, clock) }, limitMs + COMMIT_MARGIN_MS)
     if (!changed) throw tooLate()
-    await joinHeld(registry, changed, clock.database, budget.limit())
+    await Promise.all([
+      joinHeld(registry, changed, clock.database, budget.limit()),
+      forgives && throttle.forget(mobile, budget.limit()),
+    ])
     return asUser(changed)
   }
 

@@ -3,7 +3,10 @@ import type { StoreConfig } from '../config.js'
 import { OperatorError } from '../errors.js'
 import { prepareAccountStatements } from './account-statements.js'
 import { type Accounts, createAccounts } from './accounts.js'
+import type { AttemptCounts } from './attempt-counts.js'
 import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
+import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './login-places.js'
+import { createMemoryAttemptCounts } from './memory-attempt-counts.js'
 import { createMemorySessionRegistry } from './memory-session-registry.js'
 import {
   createPostgres,
@@ -14,6 +17,7 @@ import {
   requireCurrentSchema,
 } from './postgres.js'
 import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis.js'
+import { createRedisAttemptCounts } from './redis-attempt-counts.js'
 import { createServiceClients, prepareClientStatements, type ServiceClients } from './service-clients.js'
 import { createRedisSessionRegistry, joinHeld, type SessionRegistry } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
@@ -31,7 +35,9 @@ const HOPELESS =
 export interface Stores {
   accounts: Accounts
   serviceClients: ServiceClients
+  places: LoginPlaces
   registry: SessionRegistry
+  counts: AttemptCounts
   /** The connection for writing; undefined in embedded mode. */
   redis: RedisClient | undefined
   /** The key that embedded mode made for itself, to be used where no other is set. */
@@ -84,12 +90,14 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
     throw error
   }
 
-  const { accounts, serviceClients, close } = postgresStores(address, log)
+  const { accounts, serviceClients, places, close } = postgresStores(address, log)
   // Opens the first connection of the pool, so that no request has to wait for it.
   await accounts.ping().catch(() => undefined)
   return {
     accounts,
     serviceClients,
+    places,
+    counts: createRedisAttemptCounts({ redis: redis.writer, log }),
     registry: createRedisSessionRegistry({ redis, log }),
     redis: redis.writer,
     generatedSecret: undefined,
@@ -102,12 +110,14 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
 async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside: boolean): Promise<Stores> {
   const embedded = (beside && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
   await migrate(embedded.address)
-  const { accounts, serviceClients, close } = postgresStores(embedded.address, log)
+  const { accounts, serviceClients, places, close } = postgresStores(embedded.address, log)
   const registry = createMemorySessionRegistry()
   await restore(registry, accounts)
   return {
     accounts,
     serviceClients,
+    places,
+    counts: createMemoryAttemptCounts(),
     registry,
     redis: undefined,
     generatedSecret: await embeddedSecret(dataDir),
@@ -123,11 +133,16 @@ export function postgresStores(address: PostgresAddress, log: StoreLog) {
   const postgres = createPostgres({
     address,
     log,
-    prepare: (database) => ({ ...prepareAccountStatements(database), ...prepareClientStatements(database) }),
+    prepare: (database) => ({
+      ...prepareAccountStatements(database),
+      ...prepareClientStatements(database),
+      ...preparePlaceStatements(database),
+    }),
   })
   return {
     accounts: createAccounts(postgres),
     serviceClients: createServiceClients(postgres),
+    places: createLoginPlaces(postgres),
     close: postgres.close,
   }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, check, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
+import { bigint, check, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
 /**
  * One row per user, and the authority on which session of that user counts: `last_login_stamp` orders the
@@ -22,6 +22,19 @@ export const userLogin = pgTable(
     createdAt: timestamp('created_at', { withTimezone: true, mode: 'string' }).notNull().defaultNow(),
   },
   (table) => [check('user_login_status', sql`${table.status} in ('active', 'disabled')`)],
+)
+
+/** Networks that a user has logged in from: an IPv4 address, or an IPv6 /64. */
+export const loginPlace = pgTable(
+  'login_place',
+  {
+    userId: bigint('user_id', { mode: 'number' })
+      .notNull()
+      .references(() => userLogin.userId, { onDelete: 'cascade' }),
+    network: text('network').notNull(),
+    lastLogin: timestamp('last_login', { withTimezone: true, mode: 'string' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.network] })],
 )
 
 /** One row per program that may ask about or change the sessions of others. Its secret is not kept, only the digest. */
