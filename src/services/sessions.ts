@@ -158,7 +158,7 @@ export function createSessions({
         if (written?.joined !== 'newer' || found.sessionId === sessionId) continue
       }
       const { stamp, issuedAt } = written
-      if (familiarity !== 'noted') await notePlace(userId, network)
+      if (familiarity !== 'noted') await notePlace(userId, network, budget)
       return {
         token: tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: ttlSeconds }),
         userId,
@@ -305,8 +305,8 @@ export function createSessions({
   }
 
   /** Lets the user be known here from now on. The login has succeeded, with or without it. */
-  async function notePlace(userId: number, network: string): Promise<void> {
-    await places.note(userId, network).catch((error) => {
+  async function notePlace(userId: number, network: string, budget: Budget): Promise<void> {
+    await places.note(userId, network, budget.limit()).catch((error) => {
       if (!(error instanceof Unavailable)) throw error
     })
   }

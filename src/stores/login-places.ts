@@ -26,9 +26,11 @@ export function createLoginPlaces(postgres: Pick<Postgres<PlaceStatements>, 'run
   }
 
   /** Notes a login and forgets the oldest places. Harmless when it happens late or twice, so it carries no deadline. */
-  async function note(userId: number, network: string): Promise<void> {
-    await postgres.run((statements) => statements.notePlace.execute({ userId, network }))
-    await postgres.run((statements) => statements.forgetOldest.execute({ userId }))
+  async function note(userId: number, network: string, limitMs?: number): Promise<void> {
+    await postgres.run(async (statements) => {
+      await statements.notePlace.execute({ userId, network })
+      await statements.forgetOldest.execute({ userId })
+    }, limitMs)
   }
 }
 
