@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { createThrottle } from '../src/services/throttle.js'
-import { type Backends, basic, build, MOBILE, PASSWORD, type Service, startBackends } from './helper.js'
+import { basic, build, MOBILE, PASSWORD, type Service } from './helper.js'
+import { until } from './support/servers.js'
 
 const WRONG = 'seven dry umbrellas'
 const NEW_PASSWORD = 'eight dry umbrellas in a row'
@@ -38,9 +39,9 @@ async function failTimes(
 async function countFailures(
   { stores }: Service,
   networks: string[],
-  { times, mobile = MOBILE }: { times: number; mobile?: string },
+  { times, mobile = MOBILE, maxFailures = 100 }: { times: number; mobile?: string; maxFailures?: number },
 ) {
-  const throttle = createThrottle({ counts: stores.counts, maxFailures: 100, windowSeconds: 900 })
+  const throttle = createThrottle({ counts: stores.counts, maxFailures, windowSeconds: 900 })
   for (const network of networks)
     for (let failure = 0; failure < times; failure++)
       await throttle.prove({ account: mobile, network, isKnown: false }, async () => false)
@@ -127,11 +128,15 @@ t.test('what a stranger can do to an owner', async (t) => {
 t.test(
   '200 for known users behind a gateway that nobody has declared, once others have failed',
   async (t) => {
-    const service = await build(t, { env: { LOGIN_MAX_FAILURES: '10' } })
+    const service = await build(t, { env: { LOGIN_MAX_FAILURES: '2' } })
     await service.addUser()
     await service.login()
-    for (let account = 0; account < 20; account++)
-      await countFailures(service, ['127.0.0.1'], { times: 50, mobile: `+86138001390${account + 10}` })
+    for (let account = 0; account < 10; account++)
+      await countFailures(service, ['127.0.0.1'], {
+        times: 2,
+        mobile: `+861380013901${account}`,
+        maxFailures: 2,
+      })
 
     t.equal(
       (await tryLogin(service, { mobile: '+8613800138222' })).status,
@@ -256,45 +261,6 @@ t.test('what an operator sets counts at once', async (t) => {
   })
 })
 
-t.test('200 guesses at once, with every spelling of the number', async (t) => {
-  const guesses = (services: Service[]) =>
-    Promise.all(
-      Array.from({ length: 200 }, (_, guess) => {
-        const service = services[guess % services.length] as Service
-        return tryLogin(service, { mobile: SPELLINGS[guess % SPELLINGS.length] ?? MOBILE, password: WRONG })
-      }),
-    )
-  const startInstances = async (t: Test, count: number, backends: Backends) => {
-    const services: Service[] = []
-    for (let instance = 0; instance < count; instance++) services.push(await build(t, { backends }))
-    return services
-  }
-
-  for (const instances of [1, 3]) {
-    t.test(`cost no more hashes than LOGIN_MAX_FAILURES on ${instances} instances`, async (t) => {
-      const backends = await startBackends(t)
-      const services = await startInstances(t, instances, backends)
-      await services[0]?.addUser()
-
-      const statuses: number[] = []
-      for (let round = 0; round < 3; round++)
-        for (const { status } of await guesses(services)) statuses.push(status)
-
-      t.strictSame(
-        [...new Set(statuses)].filter((status) => ![401, 429, 503].includes(status)),
-        [],
-      )
-      const refused = statuses.filter((status) => status === 401).length
-      t.ok(refused <= 10, `${refused} answers after a comparison`)
-      // Whatever was answered: the row counts every attempt that was not given back before it was hashed.
-      const redis = services[0]?.redisClient
-      const [key = ''] = (await redis?.keys('login_failures:account:*')) ?? []
-      const hashed = Number(await redis?.hget(key, 'in_row'))
-      t.ok(hashed > 0 && hashed <= 10, `${hashed} hashed`)
-    })
-  }
-})
-
 t.test('wrong credentials of service clients', async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '1' } })
   const client = await service.addClient(['introspect'])
@@ -335,7 +301,12 @@ t.test('wrong credentials of service clients', async (t) => {
     t.ok(Number(refused.headers.get('retry-after')) > 0)
     t.match(service.actions.at(-1), { event: 'client_throttled', reason: 'too many failures' })
     t.equal((await introspect(basic(client))).status, 200)
-    t.equal((await introspect(basic(await service.addClient(['introspect'])))).status, 200, 'a new one, too')
+    const added = basic(await service.addClient(['introspect']))
+    // The list of clients is read at most once a second.
+    await until(async () => {
+      const { status } = await introspect(added)
+      if (status !== 200) throw new Error(`${status} for a client that has been added`)
+    })
   })
 
   t.test('401 still for who shows none, so that a library can be asked for them', async (t) => {
