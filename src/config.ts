@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import envSchema from 'env-schema'
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min'
+import { type AddressRange, addressRange } from './addresses.js'
 import { OperatorError } from './errors.js'
 import { isStrongSecret } from './signing-secret.js'
 
@@ -92,7 +92,10 @@ const Environment = Type.Object({
     expected: 'a file, or - for standard output',
   }),
   TRUST_PROXY: Type.Optional(
-    Type.String({ format: 'addresses', expected: 'comma-separated addresses or CIDR ranges of the proxies' }),
+    Type.String({
+      format: 'addresses',
+      expected: 'comma-separated addresses or CIDR ranges of the proxies, such as 10.1.2.3, fd12::/16',
+    }),
   ),
   WEB_CONCURRENCY: Type.Integer({
     default: 1,
@@ -201,6 +204,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
       'WEB_CONCURRENCY: several processes need DATABASE_URL and REDIS_URL: embedded stores live in one',
     )
   }
+  if (addressRanges(given.TRUST_PROXY ?? '').some((range) => range && isTooWide(range))) {
+    problems.push(
+      'TRUST_PROXY: expected the proxies alone: everybody (/0) is refused, because whoever is trusted chooses the ' +
+        'address that it counts as; ranges of IPv4 start at /8, of IPv6 at /7',
+    )
+  }
   if (problems.length > 0 || !env) throw new OperatorError(`cannot start: ${unique(problems).join('; ')}`)
 
   return Object.freeze({
@@ -298,14 +307,18 @@ const FORMATS: Record<string, (value: string) => boolean> = {
   'signing-secret': isStrongSecret,
   'signing-secrets': (value) => value.split(',').every((secret) => isStrongSecret(secret.trim())),
   region: isSupportedCountry,
-  addresses: (value) => value.split(',').every((part) => isAddressRange(part.trim())),
+  addresses: (value) => addressRanges(value).every((range) => range !== undefined),
 }
 
-function isAddressRange(range: string): boolean {
-  const [address = '', bits, ...more] = range.split('/')
-  const version = isIP(address)
-  if (version === 0 || more.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+/** The widest range of each family that can be meant: wider ones hold half of all addresses, or all. */
+const WIDEST_PREFIX = { ipv4: 8, ipv6: 7 }
+
+function isTooWide({ family, prefix }: AddressRange): boolean {
+  return prefix < WIDEST_PREFIX[family]
+}
+
+function addressRanges(text: string): (AddressRange | undefined)[] {
+  return listed(text).map(addressRange)
 }
 
 function hasProtocol(value: string, protocols: string[]): boolean {

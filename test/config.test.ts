@@ -103,6 +103,20 @@ t.test('every setting', async (t) => {
     })
   })
 
+  t.test('TRUST_PROXY in every notation that means the same to everybody', async (t) => {
+    for (const TRUST_PROXY of [
+      '10.1.2.3/8',
+      ' 10.0.0.1 ,10.0.0.2 ',
+      '::ffff:10.0.0.1',
+      '::FFFF:10.0.0.0/104',
+      '2001:DB8:0:0:0:0:0:1/128',
+      'fc00::/7',
+      '10.0.0.0/8,10.0.0.0/8',
+    ]) {
+      t.equal(loadConfig({ ...SERVERS, TRUST_PROXY }).trustProxy, TRUST_PROXY)
+    }
+  })
+
   t.test('DATA_DIR is absolute in the result, wherever the process goes later', async (t) => {
     t.same(loadConfig({ DATA_DIR: 'x/../y' }).stores, { kind: 'embedded', dataDir: resolve('y') })
   })
@@ -137,7 +151,36 @@ t.test('refused', async (t) => {
     LOGIN_MAX_FAILURES: ['0', '101', '-1', 'ten', 'Infinity'],
     LOGIN_WINDOW_SECONDS: ['0', '86401', '15 min', 'Infinity'],
     DEFAULT_REGION: ['XX', 'cn', 'CHN', '86', '+86'],
-    TRUST_PROXY: ['true', 'loopback', '10.0.0.0/33', '::1/129', '10.0.0.1,,10.0.0.2', '10.0.0.1/8/8', '*'],
+    TRUST_PROXY: [
+      'true',
+      'loopback',
+      'localhost',
+      '*',
+      ' ',
+      ',',
+      '10.0.0.1,,10.0.0.2',
+      '10.0.0.1,',
+      '10.0.0.1 10.0.0.2',
+      '10.0.0.0/33',
+      '10.0.0.0/08',
+      '10.0.0.1/8/8',
+      '10.0.0.0/255.0.0.0',
+      '10.0.0.1:443',
+      '010.0.0.1',
+      '10.1',
+      '::1/129',
+      '[::1]',
+      'fe80::1%eth0',
+      'fe80::%eth0/64',
+      '::ffff:010.0.0.1',
+      '0.0.0.0/0',
+      '10.0.0.1/0',
+      '10.0.0.1, ::/0',
+      '::ffff:0.0.0.0/96',
+      '::ffff:10.0.0.0/8',
+      '0.0.0.0/1,128.0.0.0/1',
+      '2000::/3',
+    ],
     LOG_LEVEL: ['verbose', 'INFO', '30'],
     DOCS: ['yes', 'true', 'ON', '1'],
     SHUTDOWN_SECONDS: ['0', '301', '-10', 'soon', 'Infinity'],
@@ -154,6 +197,15 @@ t.test('refused', async (t) => {
       }
     })
   }
+
+  t.test('a TRUST_PROXY that is everybody, saying so, beside all else that is wrong', async (t) => {
+    for (const everybody of ['0.0.0.0/0', '::/0', '::ffff:0:0/96', '10.0.0.1/0,::1']) {
+      const message = refusal(t, { ...SERVERS, TRUST_PROXY: everybody, PORT: 'http' })
+
+      t.match(message, /TRUST_PROXY: .*everybody \(\/0\) is refused/, everybody)
+      t.same(namedIn(message).sort(), ['PORT', 'TRUST_PROXY'])
+    }
+  })
 
   t.test('all problems at once, in one line, and no value', async (t) => {
     const broken = Object.fromEntries(Object.keys(bad).map((name) => [name, `Lk7${name.toLowerCase()}`]))

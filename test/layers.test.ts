@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'session.ts': /^$/,
   'presented-token.ts': /^errors\.ts$/,
   'signing-secret.ts': /^$/,
-  'config.ts': /^(errors|signing-secret)\.ts$/,
+  'addresses.ts': /^$/,
+  'config.ts': /^(addresses|errors|signing-secret)\.ts$/,
   'log.ts': /^errors\.ts$/,
   'openapi.ts': /^(errors|messages|presented-token|schemas)\.ts$/,
   'hooks/':
@@ -24,7 +25,7 @@ const MAY_IMPORT: Record<string, RegExp> = {
   // The schema of the route that it is a shortcut to.
   'routes/identify-shortcut.ts': /^(presented-token|session)\.ts$|^(hooks|services)\/|^routes\/identify\.ts$/,
   'routes/': /^(errors|messages|openapi|presented-token|schemas)\.ts$|^(hooks|services)\//,
-  'services/': /^(errors|messages|log|config|places|session)\.ts$|^(services|stores)\//,
+  'services/': /^(addresses|errors|messages|log|config|places|session)\.ts$|^(services|stores)\//,
   'stores/': /^(errors|config|places)\.ts$|^stores\//,
   'client.ts': /^(error-answers|errors|presented-token|session)\.ts$|^client\//,
   // Of the route its types alone: client-package.test.ts runs the client without what a route needs.

@@ -48,6 +48,16 @@ t.test('1 and one line that says what to do', async (t) => {
     t.notMatch(exit.stderr, 'hunter2')
   })
 
+  t.test('TRUST_PROXY is everybody', async (t) => {
+    for (const TRUST_PROXY of ['0.0.0.0/0', '::/0', '::ffff:0:0/96']) {
+      refusedAtOnce(
+        t,
+        await runCli(['serve'], { ...env, TRUST_PROXY }),
+        /TRUST_PROXY: .* chooses the address/,
+      )
+    }
+  })
+
   t.test('the action log cannot be written', async (t) => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')
