@@ -8,7 +8,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import type { Config } from './config.js'
-import { answerClientError, answerError, type ErrorLog } from './error-answers.js'
+import { answerClientError, answerError } from './error-answers.js'
 import { Refusal } from './errors.js'
 import { closeGracefully } from './hooks/close-gracefully.js'
 import { ignoreBody } from './hooks/ignore-body.js'
@@ -34,6 +34,7 @@ import { userSession } from './routes/user-session.js'
 import { addUser } from './routes/users.js'
 import { verify } from './routes/verify.js'
 import type { ActionLog } from './services/action-log.js'
+import { createProxies } from './services/client-address.js'
 import { createClients } from './services/clients.js'
 import type { KeyRing } from './services/key-ring.js'
 import { createPasswords } from './services/passwords.js'
@@ -155,14 +156,13 @@ const MAX_CONNECTIONS = 10_000
 /** Bytes of a request's line and headers together. */
 const MAX_HEADER_BYTES = 8192
 
-function createServer({ trustProxy }: Config, log: ErrorLog) {
+function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
   const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
     answerError(error, request, reply, log)
   const app = Fastify({
     // Without a logger: for one Fastify listens to the end of every answer, and looks at each request's child for all its methods.
     // What is worth a line is logged by this service itself.
     genReqId: requestIds(),
-    trustProxy,
     rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
     // Fastify's own answer while closing has another form than all others: closeGracefully gives it.
     return503OnClosing: false,
@@ -177,6 +177,8 @@ function createServer({ trustProxy }: Config, log: ErrorLog) {
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.decorate('proxies', createProxies({ trusted: trustProxy, log }))
 
   // Node keeps the first thousand headers by default: a second Authorization beyond them would go unseen.
   app.server.maxHeadersCount = 0

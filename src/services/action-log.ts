@@ -57,7 +57,7 @@ export function createActionLog(stream: LogStream) {
 }
 
 /** The origin of an action that came as a request. The path only: a query string could hold anything. */
-export function originOf(request: Pick<FastifyRequest, 'url' | 'method' | 'ip' | 'id'>) {
+export function originOf(request: Pick<FastifyRequest, 'url' | 'method' | 'server' | 'raw' | 'id'>) {
   return {
     url: request.url.split('?', 1)[0] ?? null,
     method: request.method,
