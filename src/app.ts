@@ -7,6 +7,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
+import { jsonText } from './body-text.js'
 import type { Config } from './config.js'
 import { answerClientError, answerError } from './error-answers.js'
 import { Refusal } from './errors.js'
@@ -186,10 +187,11 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
 
   // Exactly JSON: Fastify would also take text/plain.
   app.removeAllContentTypeParsers()
+  const parseJson = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
-    app.getDefaultJsonParser('error', 'error'),
+    { parseAs: 'buffer' },
+    (request: FastifyRequest, bytes: Buffer, done) => parseJson(request, jsonText(request.raw, bytes), done),
   )
   app.setErrorHandler(answer)
   app.setNotFoundHandler(() => {

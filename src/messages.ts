@@ -51,6 +51,14 @@ export type PasswordField = 'password' | 'current' | 'new'
 export const DETAILS = {
   noSuchUser: { en: 'There is no such user.', zh: '用户不存在。' },
   notAMobile: { en: 'mobile is not a phone number', zh: 'mobile 不是有效的电话号码' },
+  bodyNotUtf8: { en: 'body is not UTF-8', zh: 'body 不是有效的 UTF-8' },
+  otherCharset: { en: 'charset must be UTF-8', zh: 'charset 必须是 UTF-8' },
+  severalContentTypes: { en: 'there are several content types', zh: '存在多个 content-type' },
+  holdsHalfPair: {
+    en: 'body holds an escape that is half a surrogate pair',
+    zh: 'body 含有不成对的代理项转义',
+  },
+  badEscapes: { en: 'body holds %-escapes that are not UTF-8', zh: 'body 中的 %-转义不是有效的 UTF-8' },
   holdsNul: (field: PasswordField) => ({
     en: `${field} holds a NUL character`,
     zh: `${field} 含有 NUL 字符`,

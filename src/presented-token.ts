@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from './errors.js'
+import { isRepeated } from './repeated-header.js'
 
 /** How a token is shown, for an OpenAPI document. Both are the same token; the second spelling is the platform's older one. */
 export const SECURITY_SCHEMES = {
@@ -37,7 +38,7 @@ const SEPARATORS = [' ', ',', '\t', '\u00a0']
  */
 export function presentedToken({ headers, rawHeaders }: IncomingMessage): string {
   const token = credentials(headers.authorization ?? '')
-  if (token === undefined || isRepeated(rawHeaders)) throw new Refusal('token_missing')
+  if (token === undefined || isRepeated(rawHeaders, 'authorization')) throw new Refusal('token_missing')
   return token
 }
 
@@ -49,15 +50,3 @@ function credentials(value: string): string | undefined {
   const token = value.slice(start)
   return token === '' || SEPARATORS.some((separator) => token.includes(separator)) ? undefined : token
 }
-
-/** Whether there are several Authorization headers, by the names and values as they came: Node's own list of them is slow. */
-function isRepeated(rawHeaders: string[]): boolean {
-  let found = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? ''
-    if (name.length === NAME.length && (name === NAME || name.toLowerCase() === NAME)) found++
-  }
-  return found > 1
-}
-
-const NAME = 'authorization'

@@ -1,6 +1,7 @@
-import formbody from '@fastify/formbody'
+import { parse } from 'fast-querystring'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { formText } from '../body-text.js'
 import { asRefusal, type ErrorLog, logUnexpected } from '../error-answers.js'
 import type { Refusal } from '../errors.js'
 import { documentOauthErrors } from '../openapi.js'
@@ -16,7 +17,11 @@ interface Needs {
  */
 export const oauthEndpoint = fp<Needs>(async (scope, { log }) => {
   scope.removeContentTypeParser('application/json')
-  await scope.register(formbody)
+  scope.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'buffer' },
+    ({ raw }: FastifyRequest, bytes: Buffer, done) => done(null, parse(formText(raw, bytes))),
+  )
   scope.addHook('onRoute', documentOauthErrors)
   scope.setErrorHandler((error: FastifyError | Refusal, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = asRefusal(error)

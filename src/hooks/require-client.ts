@@ -2,10 +2,12 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Refusal } from '../errors.js'
 import { documentGuard } from '../openapi.js'
+import { isRepeated } from '../repeated-header.js'
 import { type ActionLog, originOf } from '../services/action-log.js'
 import { networkOf } from '../services/client-address.js'
 import type { Clients, Credentials, Permission, ServiceClient } from '../services/clients.js'
 import type { Throttle } from '../services/throttle.js'
+import { textOf } from '../utf8.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -71,8 +73,9 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, thro
   }
 })
 
-function authorizationOf({ raw: { headers } }: FastifyRequest): string {
-  return headers.authorization ?? ''
+/** Empty where there is none, or more than one: neither shows a client. */
+function authorizationOf({ raw: { headers, rawHeaders } }: FastifyRequest): string {
+  return isRepeated(rawHeaders, 'authorization') ? '' : (headers.authorization ?? '')
 }
 
 /** The header of HTTP Basic (RFC 7617). */
@@ -82,14 +85,14 @@ const BASIC = /^basic +([a-z0-9+/]+={0,2}) *$/i
 const CREDENTIALS = /^([^:]*):(.*)$/s
 
 /**
- * The name and the secret of a service client, out of an Authorization header. Both are percent-encoded inside it (RFC 6749
+ * The name and the secret of a service client, out of an Authorization header, in UTF-8. Both are percent-encoded inside it (RFC 6749
  * §2.3.1), which changes neither of ours but for libraries that encode more than they must.
  *
  * @throws Refusal `invalid_client`
  */
 function presentedCredentials(authorization: string): Credentials {
   const encoded = BASIC.exec(authorization)?.[1]
-  const [, name, secret] = CREDENTIALS.exec(Buffer.from(encoded ?? '', 'base64').toString()) ?? []
+  const [, name, secret] = CREDENTIALS.exec(textOf(Buffer.from(encoded ?? '', 'base64')) ?? '') ?? []
   if (name === undefined || secret === undefined) throw malformed()
   try {
     return { name: decodeURIComponent(name), secret: decodeURIComponent(secret) }
