@@ -9,6 +9,7 @@ import {
   type Service,
   startBackends,
 } from './helper.js'
+import { exchange, request } from './support/raw-http.js'
 import { until } from './support/servers.js'
 import { runCli, temporaryDirectory } from './support/service-process.js'
 
@@ -73,6 +74,47 @@ t.test('a service client shows itself by HTTP Basic', async (t) => {
     }
     t.equal(bodies.size, 1, [...bodies].join())
     t.match([...bodies][0], '"error":"invalid_client"')
+  })
+
+  t.test('401 invalid_client for two Authorization headers, of which Node keeps the first', async (t) => {
+    const provisioner = await service.addClient(['users', 'introspect', 'revoke'])
+    await accepted(service, provisioner)
+    const right = basic(provisioner)
+    const wrong = basic({ ...provisioner, secret: 'x' })
+    const twice: [first: string, second: string][] = [
+      [`Authorization: ${right}`, `Authorization: ${wrong}`],
+      [`Authorization: ${right}`, `Authorization: ${right}`],
+      [`authorization: ${right}`, `AUTHORIZATION: ${wrong}`],
+      [`Authorization: ${right}`, 'aUTHORIZATION:'],
+      ['Authorization:', `Authorization: ${right}`],
+      [`Authorization: ${wrong}`, `Authorization: ${right}`],
+      [`Authorization: ${right}`, 'Authorization: Bearer x.y.z'],
+    ]
+    const between = { 'one after the other': [], 'with 1,500 headers between them': Array(1500).fill('X:1') }
+    const routes: [method: string, path: string, type: string, body: string][] = [
+      ['POST', '/introspect', 'application/x-www-form-urlencoded', 'token=x'],
+      ['POST', '/revoke', 'application/x-www-form-urlencoded', 'token=x'],
+      ['POST', '/users', 'application/json', '{}'],
+      ['GET', '/users/999999999', 'application/json', ''],
+      ['PATCH', '/users/999999999', 'application/json', '{"status":"active"}'],
+      ['PUT', '/users/999999999/password', 'application/json', '{"password":"eight dry parasols"}'],
+      ['DELETE', '/users/999999999/session', 'application/json', ''],
+    ]
+
+    for (const [name, headers] of Object.entries(between)) {
+      for (const [method, path, type, body] of routes) {
+        for (const [first, second] of twice) {
+          // So that the next one could be recalled.
+          t.equal((await service.submit('/introspect', { token: 'x' }, provisioner)).status, 200)
+          const lines = [first, ...headers, second, ...(body ? [`Content-Type: ${type}`] : [])]
+          const { answers } = await exchange(service.url, request(method, path, lines, body), { answers: 1 })
+
+          t.equal(answers[0]?.status, 401, `${method} ${path} ${name}: ${first}, ${second}`)
+          t.match(answers[0]?.text, '"error":"invalid_client"')
+          t.match(answers[0]?.headers, { 'www-authenticate': 'Basic realm="auth", charset="UTF-8"' })
+        }
+      }
+    }
   })
 
   t.test('403 not_allowed for what it has no permission for', async (t) => {
