@@ -16,6 +16,7 @@ import { ignoreBody } from './hooks/ignore-body.js'
 import { noStore } from './hooks/no-store.js'
 import { numericId } from './hooks/numeric-id.js'
 import { oauthEndpoint } from './hooks/oauth-endpoint.js'
+import { oneHost } from './hooks/one-host.js'
 import { requireClient } from './hooks/require-client.js'
 import { requireSession } from './hooks/require-session.js'
 import { registerDocs, registerOpenapi } from './openapi.js'
@@ -60,6 +61,7 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
 
   const app = createServer(config, log)
   await app.register(closeGracefully, { shutdownSeconds: config.shutdownSeconds })
+  await app.register(oneHost)
   if (redis) await app.register(fastifyRedis, { client: redis })
   if (config.docs) await registerOpenapi(app)
 

@@ -49,6 +49,8 @@ t.test('on the wire', async (t) => {
     'a space before the colon': `${lines(post('Content-Length : 2'))}{}`,
     'an unknown transfer coding': `${lines(post('Transfer-Encoding: xchunked'))}0\r\n\r\n`,
     'chunked and then another coding': `${lines(post('Transfer-Encoding: chunked, gzip'))}0\r\n\r\n`,
+    'the same transfer coding twice': `${lines(post(CHUNKED, CHUNKED))}0\r\n\r\n`,
+    'the same transfer coding twice in a list': `${lines(post('Transfer-Encoding: chunked, chunked'))}0\r\n\r\n`,
     'two transfer codings': `${lines(post(CHUNKED, 'Transfer-Encoding: identity'))}0\r\n\r\n`,
     'a chunk size that is no number': `${lines(post(CHUNKED))}zz\r\n{}\r\n0\r\n\r\n`,
     'a negative chunk size': `${lines(post(CHUNKED))}-2\r\n{}\r\n0\r\n\r\n`,
@@ -88,6 +90,27 @@ t.test('on the wire', async (t) => {
       answers.map(({ status }) => status),
       [400],
     )
+  })
+
+  t.test('400 for two Host headers on every route, which two servers may read as two requests', async (t) => {
+    await service.addUser()
+    const token = await service.login()
+    const bearer = `Authorization: Bearer ${token}`
+    for (const second of ['Host: auth.test', 'host: other.test', 'HOST:']) {
+      for (const bytes of [
+        request('GET', '/livez', [second]),
+        request('GET', '/identify', [bearer, second]),
+        request('POST', '/identify/below', [bearer, second]),
+        request('POST', '/verify', [JSON_TYPE, second], JSON.stringify({ token })),
+        request('POST', '/introspect', [second]),
+        request('GET', '/nowhere', [second]),
+      ]) {
+        const { answers } = await exchange(service.url, bytes, { answers: 1 })
+
+        t.equal(answers[0]?.status, 400, bytes)
+        t.match(answers[0]?.text, '"error":"invalid_request"')
+      }
+    }
   })
 
   const tooLarge = {

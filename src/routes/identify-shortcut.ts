@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type {} from '../hooks/close-gracefully.js'
 import { rememberRefusal } from '../hooks/require-session.js'
 import { presentedToken } from '../presented-token.js'
+import { isRepeated } from '../repeated-header.js'
 import type { Sessions } from '../services/sessions.js'
 import type { Session } from '../session.js'
 import { Identified, identityOf } from './identify.js'
@@ -37,13 +38,14 @@ export const identifyShortcut = fp<Needs>(async (app, { sessions }) => {
 })
 
 /** Spelled as nearly everyone does, without a body, and without a wish. */
-function isPlain({ method, url, headers }: IncomingMessage): boolean {
+function isPlain({ method, url, headers, rawHeaders }: IncomingMessage): boolean {
   return (
     method === 'GET' &&
     url === '/identify' &&
     headers['content-length'] === undefined &&
     headers['transfer-encoding'] === undefined &&
-    headers.prefer === undefined
+    headers.prefer === undefined &&
+    !isRepeated(rawHeaders, 'host')
   )
 }
 
