@@ -11,6 +11,7 @@ import { createLog, openLogStream } from './log.js'
 import { PACKAGE_FOLDER } from './places.js'
 import { serve } from './server.js'
 import { migrateStores } from './stores/stores.js'
+import { wasDamaged } from './utf8.js'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8'))
 
@@ -46,6 +47,7 @@ addClientCommands(program)
 addKeyCommands(program)
 
 try {
+  if (process.argv.some(wasDamaged)) throw new OperatorError('an argument is not UTF-8')
   await program.parseAsync()
 } catch (error) {
   complain(explain(error as Error))

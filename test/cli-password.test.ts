@@ -18,6 +18,8 @@ t.test('a password from standard input', async (t) => {
     'as it is': 'nine folded tents',
     'with a line break at the end, as echo writes it': `${PASSWORD}\n`,
     'with a line break of Windows': `${PASSWORD}\r\n`,
+    'with a byte order mark, as Windows writes files': `\ufeff${PASSWORD}\r\n`,
+    'with U+FFFD itself': `${PASSWORD}\ufffd`,
     'with spaces around it, which belong to it': `  ${PASSWORD}  \n`,
     'of exactly 72 bytes': '漢'.repeat(24),
     'of exactly 15 characters': 'fifteen letters',
@@ -27,12 +29,12 @@ t.test('a password from standard input', async (t) => {
       const { code, stderr } = await runCli(setPassword, env, text)
 
       t.equal(code, 0, stderr)
-      t.equal((await attempt(text.replace(/\r?\n$/, ''))).status, 200)
+      t.equal((await attempt(text.replace(/^\ufeff|\r?\n$/g, ''))).status, 200)
     })
   }
 
   for (const [form, text, why] of [
-    ['none at all', '', /shorter than 15 characters/],
+    ['none at all', '', /standard input is empty/],
     ['too short', 'fourteen lette', /shorter than 15 characters/],
     ['longer than bcrypt reads', 'x'.repeat(73), /longer than 72 bytes/],
     ['longer than bcrypt reads, in bytes and not in characters', '漢'.repeat(25), /longer than 72 bytes/],
@@ -90,6 +92,15 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     t.equal((await attempt(NEW_PASSWORD)).status, 200)
   })
 
+  t.test('1: it is typed in another encoding than UTF-8, and is not set', async (t) => {
+    const latin1 = Buffer.from('\xe9'.repeat(15), 'latin1')
+    const { code, stdout } = await typeInto(t, setPassword, [latin1, latin1])
+
+    t.equal(code, 1)
+    t.match(stdout, /^auth-service: password is not UTF-8: [^\n]+\r?$/m)
+    t.equal((await attempt(NEW_PASSWORD)).status, 200)
+  })
+
   for (const [key, character] of [
     ['Ctrl-C', '\u0003'],
     ['Ctrl-D', '\u0004'],
@@ -114,7 +125,12 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
 })
 
 /** Runs a command in a terminal and answers its prompts; the terminal's output is the process's standard output. */
-async function typeInto(t: Test, args: string[], answers: string[], lastKey = ''): Promise<Exit> {
+async function typeInto(
+  t: Test,
+  args: string[],
+  answers: (string | Uint8Array)[],
+  lastKey = '',
+): Promise<Exit> {
   const command = [process.execPath, CLI, ...args].map((part) => `'${part}'`).join(' ')
   // -e hands on the exit code, -f writes at once; /dev/null takes the recording that script is made for.
   const terminal = spawnProgram('script', ['-qefc', command, '/dev/null'], { env, stdinStaysOpen: true })
@@ -122,7 +138,8 @@ async function typeInto(t: Test, args: string[], answers: string[], lastKey = ''
   const prompts = ['New password: ', 'Once more: ']
   for (const [index, answer] of answers.entries()) {
     await promptOf(terminal, prompts[index] ?? '')
-    terminal.type(`${answer}\r`)
+    terminal.type(answer)
+    terminal.type('\r')
   }
   if (lastKey) {
     await promptOf(terminal, 'New password: ')

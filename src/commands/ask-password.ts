@@ -1,19 +1,55 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { OperatorError } from '../errors.js'
+import { MIN_NEW_PASSWORD_LENGTH } from '../services/passwords.js'
+import { textOf, wasDamaged } from '../utf8.js'
+
+/** More than any password has, in bytes: what goes on after it is not read. */
+const MAX_INPUT_BYTES = 4096
 
 /**
- * A new password from the terminal, asked for twice and without echo, or the whole of standard input where that is
+ * A new password from the terminal, asked for twice and without echo, or the one line of standard input where that is
  * no terminal. Never from an argument: those are in the shell's history and in the process list.
  *
- * @throws OperatorError when the two differ, or nothing was entered.
+ * @throws OperatorError when the two differ, nothing was entered, or it is not one line of UTF-8.
  */
 export async function askNewPassword(): Promise<string> {
-  if (!process.stdin.isTTY) return (await text(process.stdin)).replace(/\r?\n$/, '')
+  if (!process.stdin.isTTY) return onlyLineOf(await readInput())
   const password = await ask('New password:')
   if ((await ask('Once more:')) !== password) throw new OperatorError('the two passwords differ')
+  if (wasDamaged(password)) throw new OperatorError('password is not UTF-8: set the terminal to it')
   return password
+}
+
+async function readInput(): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let length = 0
+  try {
+    for await (const piece of process.stdin as AsyncIterable<Buffer>) {
+      pieces.push(piece)
+      length += piece.length
+      if (length > MAX_INPUT_BYTES) throw new OperatorError('password is too long on standard input')
+    }
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    throw new OperatorError(`standard input cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  return Buffer.concat(pieces)
+}
+
+/** Without the line break at its end. A second line may be anything: a confirmation, another password, a mistake. */
+function onlyLineOf(input: Buffer): string {
+  if (input.length === 0) {
+    throw new OperatorError(
+      `password is shorter than ${MIN_NEW_PASSWORD_LENGTH} characters: standard input is empty`,
+    )
+  }
+  const line = textOf(input)?.replace(/\r?\n$/, '')
+  if (line === undefined) throw new OperatorError('password is not UTF-8 on standard input')
+  if (/[\r\n]/.test(line)) {
+    throw new OperatorError('password is not the only line of standard input: send one line')
+  }
+  return line
 }
 
 /** Rejects at Ctrl-C and Ctrl-D, where the packages for this settle with an error of their own or not at all. */

@@ -28,7 +28,7 @@ export interface Running {
   stderr: () => string
   exited: Promise<Exit>
   /** Writes to standard input, where that stays open. */
-  type(text: string): void
+  type(text: string | Uint8Array): void
   /** Sends a signal and waits for the end; a process that ignores it is killed. */
   stop(signal?: NodeJS.Signals): Promise<Exit>
 }
@@ -45,7 +45,7 @@ export interface SpawnOptions {
   /** A temporary directory unless given, so that nothing is written into the project. */
   cwd?: string
   /** What comes on standard input, which ends after it unless it stays open for `type`. */
-  stdin?: string
+  stdin?: string | Uint8Array
   stdinStaysOpen?: boolean
   /** As a service manager starts it, and not in the session of the test run, whose signals do not reach it then. */
   ownSession?: boolean
@@ -110,7 +110,11 @@ export function spawnProgram(
 }
 
 /** Runs `auth-service <args>` to its end. */
-export function runCli(args: string[], env: NodeJS.ProcessEnv = {}, stdin = ''): Promise<Exit> {
+export function runCli(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  stdin: string | Uint8Array = '',
+): Promise<Exit> {
   return spawnCli(args, { env, stdin }).exited
 }
 
