@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Refusal } from './errors.js'
 import { DETAILS } from './messages.js'
 import { isRepeated } from './repeated-header.js'
-import { textOf } from './utf8.js'
+import { isDecodable, textOf } from './utf8.js'
 
 type Headers = Pick<IncomingMessage, 'headers' | 'rawHeaders'>
 
@@ -69,13 +69,4 @@ function holdsHalfPair(json: string): boolean {
 /** With the flag u a surrogate is one of its own only where it has no partner. */
 function isHalved(text: string): boolean {
   return /\p{Surrogate}/u.test(text)
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -6,6 +6,7 @@ import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/min'
 import { type AddressRange, addressRange } from './addresses.js'
 import { OperatorError } from './errors.js'
 import { isStrongSecret } from './signing-secret.js'
+import { isDecodable, textOf, wasDamaged } from './utf8.js'
 
 /** One entry per environment variable: its rule, its default, and the words for the operator who breaks it. */
 const Environment = Type.Object({
@@ -177,6 +178,7 @@ export interface Config {
 export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}): Config {
   const problems: string[] = []
   const given = withoutEmpty(environment)
+  requireUtf8(given, problems)
   readSecretFiles(given, problems)
   const env = parse(given, problems)
 
@@ -259,13 +261,21 @@ function withoutEmpty(environment: NodeJS.ProcessEnv): Record<string, string> {
   )
 }
 
+function requireUtf8(given: Record<string, string>, problems: string[]): void {
+  const damaged = SETTINGS.filter((name) => wasDamaged(given[name] ?? ''))
+  problems.push(...damaged.map((name) => `${name}: is not UTF-8`))
+}
+
 function readSecretFiles(given: Record<string, string>, problems: string[]): void {
   for (const name of FILE_SETTINGS) {
     const path = given[`${name}_FILE`]
     if (!path) continue
     if (given[name]) problems.push(`${name}: is set twice, by ${name} and by ${name}_FILE`)
     try {
-      given[name] = readFileSync(path, 'utf8').trim()
+      const text = textOf(readFileSync(path))?.trim()
+      if (text === undefined) problems.push(`${name}_FILE: is not UTF-8`)
+      else if (/[\r\n]/.test(text)) problems.push(`${name}_FILE: has more than one line`)
+      else given[name] = text
     } catch (error) {
       problems.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code})`)
     }
@@ -302,8 +312,11 @@ function parse(given: Record<string, string>, problems: string[]): Static<typeof
 }
 
 const FORMATS: Record<string, (value: string) => boolean> = {
-  'postgres-url': (value) => hasProtocol(value, ['postgres:', 'postgresql:']),
-  'redis-urls': (value) => value.split(',').every((url) => hasProtocol(url.trim(), ['redis:', 'rediss:'])),
+  // A % that begins no escape is one to this driver.
+  'postgres-url': (value) =>
+    hasProtocol(value, ['postgres:', 'postgresql:']) && isDecodable(value.replace(/%(?![\da-f]{2})/gi, '')),
+  'redis-urls': (value) =>
+    value.split(',').every((url) => hasProtocol(url.trim(), ['redis:', 'rediss:']) && isDecodable(url)),
   'signing-secret': isStrongSecret,
   'signing-secrets': (value) => value.split(',').every((secret) => isStrongSecret(secret.trim())),
   region: isSupportedCountry,

@@ -16,3 +16,13 @@ export function textOf(bytes: Uint8Array): string | undefined {
 export function wasDamaged(text: string): boolean {
   return text.includes('\ufffd')
 }
+
+/** Whether all %-escapes of a text are UTF-8. */
+export function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}

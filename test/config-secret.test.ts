@@ -108,7 +108,7 @@ t.test('accepted as a signing key', async (t) => {
 
 t.test('<NAME>_FILE', async (t) => {
   const directory = temporaryDirectory()
-  const write = (name: string, text: string) => {
+  const write = (name: string, text: string | Uint8Array) => {
     writeFileSync(`${directory}/${name}`, text)
     return `${directory}/${name}`
   }
@@ -137,6 +137,43 @@ t.test('<NAME>_FILE', async (t) => {
 
       t.match(message, new RegExp(`^cannot start: ${name}: is set twice`))
       t.notOk(message.includes(SERVERS[name]))
+    })
+
+    t.test(`${name} comes from its file as Windows writes it`, async (t) => {
+      const { [name]: value, ...others } = SERVERS
+
+      const config = loadConfig({ ...others, [`${name}_FILE`]: write(name, `\ufeff${value}\r\n`) })
+
+      t.same(config, loadConfig(SERVERS))
+    })
+
+    t.test(`refused: ${name}_FILE is not UTF-8, or has more than one line`, async (t) => {
+      const { [name]: value, ...others } = SERVERS
+      const because = (content: string | Uint8Array) =>
+        refusal({ ...others, [`${name}_FILE`]: write(name, content) })
+
+      for (const bytes of [
+        Buffer.from(`${value}\xe9`, 'latin1'),
+        Buffer.from(`\ufeff${value}`, 'utf16le'),
+        Buffer.concat([Buffer.from(value), Buffer.from('eda080', 'hex')]),
+      ]) {
+        t.match(because(bytes), `${name}_FILE: is not UTF-8`)
+      }
+      for (const content of [
+        `${value}\n${value}\n`,
+        `${value}\r\nx`,
+        `${value}\rx`,
+        `# a note\n${value}\n`,
+      ]) {
+        t.match(because(content), `${name}_FILE: has more than one line`)
+        t.notMatch(because(content), value)
+      }
+    })
+
+    t.test(`refused: ${name} holds what Node puts in the place of bytes that are not UTF-8`, async (t) => {
+      const value = `${SERVERS[name]}\ufffd`
+
+      t.match(refusal({ ...SERVERS, [name]: value }), `${name}: is not UTF-8`)
     })
 
     t.test(`refused: ${name}_FILE is empty`, async (t) => {

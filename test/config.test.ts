@@ -134,8 +134,22 @@ t.test('every setting', async (t) => {
 t.test('refused', async (t) => {
   const bad: Record<string, string[]> = {
     PORT: ['-1', '65536', '3000.5', 'http', '80 81', 'NaN', 'Infinity', ' '],
-    DATABASE_URL: ['db.test', 'mysql://u:p@db.test/auth', 'postgres:///', 'http://db.test', 'postgres:auth'],
-    REDIS_URL: ['redis.test:6379', 'http://redis.test', 'redis:///', '/run/redis.sock'],
+    DATABASE_URL: [
+      'db.test',
+      'mysql://u:p@db.test/auth',
+      'postgres:///',
+      'http://db.test',
+      'postgres:auth',
+      'postgres://u:%E9@db.test/auth',
+    ],
+    REDIS_URL: [
+      'redis.test:6379',
+      'http://redis.test',
+      'redis:///',
+      '/run/redis.sock',
+      'redis://u:%E9@redis.test',
+      'redis://u:%zz@redis.test',
+    ],
     JWT_SECRET: ['short', 'a'.repeat(64)],
     JWT_PREVIOUS_SECRETS: [
       'short',

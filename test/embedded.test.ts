@@ -1,9 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { DEMO_MOBILE } from '../src/demo.js'
+import { embeddedSecret } from '../src/stores/embedded.js'
 import { bannerOf, createHome, identify, login, passwordIn } from './support/embedded-home.js'
 import { spawnCli, startService, temporaryDirectory } from './support/service-process.js'
 
@@ -118,3 +119,14 @@ function reachableByOthers(path: string): boolean {
   if (process.getuid?.() !== 0) return false
   return spawnSync('stat', [path], { uid: 65534, gid: 65534 }).status === 0
 }
+
+t.test('a signing key that is not UTF-8 any more is refused, and not read as another', async (t) => {
+  const dataDir = temporaryDirectory()
+  const path = join(dataDir, 'jwt_secret')
+  const secret = await embeddedSecret(dataDir)
+  t.equal(await embeddedSecret(dataDir), secret)
+
+  writeFileSync(path, Buffer.from(`${secret}\xe9`, 'latin1'))
+
+  await t.rejects(embeddedSecret(dataDir), { message: `the signing key in ${path} is not UTF-8` })
+})

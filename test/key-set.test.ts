@@ -47,6 +47,13 @@ t.test('accepted', async (t) => {
     })
   }
 
+  t.test('a file with a byte order mark, as Windows writes it', async (t) => {
+    const { path, write } = keyFile()
+    write(`\ufeff${JSON.stringify({ keys: [EdDSA] }, null, 2)}\r\n`)
+
+    t.equal(readKeySet(path).keys[0]?.id, EdDSA.kid)
+  })
+
   t.test('the thumbprint of RFC 8037, appendix A.3', async (t) => {
     const jwk = { kty: 'OKP', crv: 'Ed25519', d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A' }
     const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'
@@ -174,6 +181,17 @@ t.test('refused, by the file and the place of the key, and without anything of t
   for (const [situation, [text, why]] of Object.entries(files)) {
     t.test(situation, async (t) => refused(t, text, why))
   }
+
+  t.test('bytes that are not UTF-8', async (t) => {
+    const { path, write } = keyFile(EdDSA)
+    for (const bytes of [
+      Buffer.from(JSON.stringify({ keys: [EdDSA], owner: '\xe9' }), 'latin1'),
+      Buffer.from(`\ufeff${JSON.stringify({ keys: [EdDSA] })}`, 'utf16le'),
+    ]) {
+      write(bytes)
+      t.throws(() => readKeySet(path), { message: `the key set ${path}: is not UTF-8` })
+    }
+  })
 
   t.test('no file, and a directory', async (t) => {
     const { path } = keyFile(EdDSA)

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { OperatorError } from '../errors.js'
+import { textOf } from '../utf8.js'
 import { isObject, type PrivateJwk, signingKey } from './private-jwk.js'
 import type { SigningKey } from './signing-key.js'
 
@@ -19,6 +20,7 @@ export interface KeySet {
 export function readKeySet(path: string): KeySet {
   const name = `the key set ${path}`
   const { text, mode } = contentOf(path, name)
+  if (text === undefined) throw new OperatorError(`${name}: is not UTF-8`)
   const set = parsed(text)
   if (!isObject(set) || !Array.isArray(set.keys)) {
     throw new OperatorError(`${name}: expected a JWK set: {"keys": […]}`)
@@ -29,9 +31,9 @@ export function readKeySet(path: string): KeySet {
   return { keys, jwks: set.keys, exposed: (mode & 0o004) !== 0 }
 }
 
-function contentOf(path: string, name: string): { text: string; mode: number } {
+function contentOf(path: string, name: string): { text: string | undefined; mode: number } {
   try {
-    return { text: readFileSync(path, 'utf8'), mode: statSync(path).mode }
+    return { text: textOf(readFileSync(path)), mode: statSync(path).mode }
   } catch (error) {
     throw new OperatorError(`${name}: cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }

@@ -4,6 +4,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 import { OperatorError } from '../errors.js'
+import { textOf } from '../utf8.js'
 import type { PostgresAddress } from './postgres.js'
 
 /** Unix socket paths are cut off near this length (sun_path holds 104 bytes on macOS, 108 on Linux). */
@@ -71,7 +72,9 @@ export async function embeddedSecret(dataDir: string): Promise<string> {
   const path = join(dataDir, 'jwt_secret')
   await makePrivateDirectory(dataDir)
   await writeFile(path, randomBytes(48).toString('base64'), { flag: 'wx', mode: 0o600 }).catch(ignoreExisting)
-  return readFile(path, 'utf8')
+  const secret = textOf(await readFile(path))
+  if (secret === undefined) throw new OperatorError(`the signing key in ${path} is not UTF-8`)
+  return secret
 }
 
 function pathsIn(dataDir: string) {

@@ -21,7 +21,7 @@ export function keyFile(...keys: PrivateJwk[]) {
     write(JSON.stringify({ keys }))
   }
 
-  function write(text: string): void {
+  function write(text: string | Uint8Array): void {
     writeFileSync(`${path}.draft`, text, { mode: 0o600 })
     renameSync(`${path}.draft`, path)
   }
