@@ -113,7 +113,7 @@ export class Unavailable extends Refusal {
   }
 }
 
-/** The same of a password that was not compared: there was no time or no room for it. */
+/** A password was not hashed and will not be: nobody has learned anything about it. */
 export class NotHashed extends Unavailable {}
 
 /** What stops a command or the start of the service. Its message is one readable line for the operator. */

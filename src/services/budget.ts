@@ -28,11 +28,14 @@ export function deadlineIn(limitMs: number, clock: ClockReading): number {
 
 export type Budget = ReturnType<typeof startBudget>
 
-/** Divides what an operation may take among its calls. Monotonic: a clock that is set back does not prolong it. */
+/**
+ * Divides what an operation may take among its calls. Monotonic: a clock that is set back does not prolong it. `end` is the
+ * moment on that clock, performance.now(), at which all is over.
+ */
 export function startBudget(totalMs: number) {
   const end = performance.now() + totalMs
   const left = () => end - performance.now()
-  return { limit, commitLimit, within }
+  return { end, limit, commitLimit }
 
   /** Milliseconds for the next call to a store. */
   function limit(): number {
@@ -44,14 +47,5 @@ export function startBudget(totalMs: number) {
     const limitMs = Math.min(COMMIT_LIMIT_MS, left() - COMMIT_MARGIN_MS)
     if (limitMs <= COMMIT_MARGIN_MS) throw new Unavailable('out of time before the commit')
     return limitMs
-  }
-
-  /** Waits for work that has no limit of its own. @throws Unavailable */
-  async function within<T>(work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Unavailable('out of time while hashing')), Math.max(0, left()))
-    })
-    return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
   }
 }

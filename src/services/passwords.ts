@@ -4,9 +4,10 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Type } from '@sinclair/typebox'
 import { Piscina } from 'piscina'
-import { Refusal, Unavailable } from '../errors.js'
+import { NotHashed, Refusal, Unavailable } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
 import { CODE_FOLDER } from '../places.js'
+import { type Claim, type Claimant, createFairQueue } from './fair-queue.js'
 import { createNotice } from './give-way.js'
 import type { PasswordJob, PasswordResult, PasswordWorkerData } from './password-worker.js'
 
@@ -30,62 +31,98 @@ const MAX_QUEUE_MS = 1000
 /** Highest cost of a stored hash that is computed at all: beyond it one login would hold a thread for many seconds. */
 const MAX_STORED_COST = 15
 
-const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
+/** How long a refusal may take on behalf of costly hashes of others, in milliseconds: it has to come in time nevertheless. */
+const MAX_DRAWN_OUT_MS = 1000
 
-/** Whose work it is: the room in the queue is shared among accounts and networks. */
-export interface Claimant {
-  account: string
-  network: string
+/** What this service reads, and its cost. PostgreSQL reads the same of it as JavaScript. */
+export const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
+
+/** A job that somebody waits for until `end`, and how they are told of it. */
+interface QueuedJob extends Claim {
+  job: PasswordJob
+  end: number
+  resolve: (result: PasswordResult) => void
+  reject: (error: Unavailable) => void
 }
 
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
- * Hashes and compares passwords in worker threads, so that the event loop goes on answering.
+ * Hashes and compares passwords in worker threads, so that the event loop goes on answering. Networks and accounts share them:
+ * see {@link createFairQueue}.
+ *
+ * A wrong password takes the same time whatever is stored: that of one comparison at the highest cost which is in use, be it that
+ * of the setting or one with which a hash was stored elsewhere. A right one takes the time of its own hash, for the answer says
+ * that it was right. Left out are costs at which one comparison would take more than a second: a single such hash would have
+ * every login wait for so long. It gives itself away instead.
+ *
+ * Every `end` is a moment of performance.now() after which nobody waits for the result. What has not begun by then is not hashed.
  *
  * @param processes among how many the cores, but the one for event loops, are shared.
  */
 export function createPasswords({ cost, processes = 1 }: { cost: number; processes?: number }) {
   const threads = Math.max(1, Math.floor((availableParallelism() - 1) / processes))
-  const decoys = Array.from({ length: cost + 1 }, (_, decoyCost) => decoyHash(decoyCost))
-  // Until the first job is measured: what bcryptjs took on a 2020s server core, 85 ms at cost 10.
-  let msPerHash = 85 * 2 ** (cost - 10)
+  const decoys = Array.from({ length: MAX_STORED_COST + 1 }, (_, decoyCost) => decoyHash(decoyCost))
+  const costsInUse = new Set([cost])
+  // Work is counted in rounds of bcrypt, 2^cost. Until it is measured: a 2020s server core takes 85 ms at cost 10.
+  let msPerRound = 85 / 2 ** 10
 
   const { notice, giveWay } = createNotice()
+  const queue = createFairQueue<QueuedJob>(() => (MAX_QUEUE_MS * threads) / msPerRound)
   let pool: Piscina<PasswordJob, PasswordResult> | undefined
+  let closed = false
 
-  return { requireRoom, matches, hash, isOutdated, giveWay, warmUp, close }
+  return { requireRoom, matches, hash, isOutdated, expectCosts, giveWay, warmUp, close }
 
-  /** For whoever has other work to do before the hashing. @throws Unavailable when a second of work or more is waiting already. */
-  function requireRoom(_claimant: Claimant): void {
-    const { queueSize } = startedPool()
-    if (queueSize * msPerHash >= MAX_QUEUE_MS * threads) throw new Unavailable('hashing queue is full')
+  /** For whoever has other work to do before the hashing. @throws NotHashed when there is no room in the queue for them. */
+  function requireRoom(claimant: Claimant): void {
+    if (!queue.hasRoomFor(claimant)) throw new NotHashed('hashing queue is full')
   }
 
   /**
-   * Whether the password belongs to the hash. Takes the time of one comparison at the configured cost when
-   * it does not, whatever the reason: no such user, an unreadable hash, a hash of lower cost.
+   * Whether the password belongs to the hash. False, after the time of any wrong password, where there is no hash or an
+   * unreadable one.
    *
-   * @throws Unavailable at once when a second of work or more is waiting already.
+   * @throws NotHashed when there is no room in the queue, or its turn did not come in time.
+   * @throws Unavailable when it took too long.
    */
   async function matches(
     password: string,
     storedHash: string | undefined,
     claimant: Claimant,
+    end: number,
   ): Promise<boolean> {
-    const { matches } = await work({ compare: { password, hashes: hashesToCompare(storedHash) } }, claimant)
+    const readable = storedHash !== undefined && isReadable(storedHash)
+    if (readable) costsInUse.add(costOf(storedHash))
+    const highest = highestCost()
+    // Costs add up: comparing at c, then with decoys of c, c+1, … up to one below the highest, takes 2^highest in all.
+    const hashes = readable
+      ? [storedHash, ...decoys.slice(costOf(storedHash), highest)]
+      : decoys.slice(highest, highest + 1)
+    const { matches } = await work({ compare: { password, hashes } }, claimant, end)
     // No password leads to a decoy, but a match with one must never count either.
-    return matches && storedHash !== undefined && isReadable(storedHash)
+    return matches && readable
   }
 
-  /** The bcrypt hash of a new password. @throws Unavailable */
-  async function hash(password: string, claimant: Claimant): Promise<string> {
-    return (await work({ hash: { password, cost } }, claimant)).hash
+  /** The bcrypt hash of a new password. @throws NotHashed @throws Unavailable */
+  async function hash(password: string, claimant: Claimant, end: number): Promise<string> {
+    return (await work({ hash: { password, cost } }, claimant, end)).hash
   }
 
   /** Whether a stored hash is cheaper than the setting asks for, and to be replaced at the next login. */
   function isOutdated(storedHash: string): boolean {
     return costOf(storedHash) < cost
+  }
+
+  /** Says beforehand with what costs hashes are stored. */
+  function expectCosts(costs: readonly number[]): void {
+    for (const stored of costs) if (isComputed(stored)) costsInUse.add(stored)
+  }
+
+  /** The cost that a refusal takes the time of. */
+  function highestCost(): number {
+    const bearable = [...costsInUse].filter((inUse) => 2 ** inUse * msPerRound <= MAX_DRAWN_OUT_MS)
+    return Math.max(cost, ...bearable)
   }
 
   /** Waits until every thread runs: the first login should not be the one that waits for them. */
@@ -95,14 +132,50 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   }
 
   async function close(): Promise<void> {
+    closed = true
+    for (let next = queue.shift(); next; next = queue.shift()) next.reject(new NotHashed('hashing has ended'))
     await pool?.destroy()
   }
 
-  async function work(job: PasswordJob, claimant: Claimant): Promise<PasswordResult> {
-    requireRoom(claimant)
+  async function work(job: PasswordJob, claimant: Claimant, end: number): Promise<PasswordResult> {
+    if (closed) throw new NotHashed('hashing has ended')
+    let timer: NodeJS.Timeout | undefined
+    const result = new Promise<PasswordResult>((resolve, reject) => {
+      const queued = { ...claimant, work: roundsOf(job), job, end, resolve, reject }
+      timer = setTimeout(() => giveUp(queued), Math.max(0, end - performance.now()))
+      for (const shed of queue.push(queued)) shed.reject(new NotHashed('hashing queue is full'))
+      beginNext()
+    })
+    return result.finally(() => clearTimeout(timer))
+  }
+
+  function giveUp(queued: QueuedJob): void {
+    const waits = queue.remove(queued)
+    queued.reject(waits ? new NotHashed('no turn in time') : new Unavailable('out of time while hashing'))
+  }
+
+  /** Gives every idle thread the job whose turn it is. */
+  function beginNext(): void {
+    while (queue.running() < threads) {
+      const next = queue.shift()
+      if (!next) return
+      void run(next)
+    }
+  }
+
+  async function run(queued: QueuedJob): Promise<void> {
+    const { job, end, resolve, reject } = queued
+    // The event loop may have been too busy for its timer.
+    if (performance.now() >= end) reject(new NotHashed('no turn in time'))
+    else await compute(job).then(resolve, reject)
+    queue.finish(queued)
+    beginNext()
+  }
+
+  async function compute(job: PasswordJob): Promise<PasswordResult> {
     try {
       const result = await startedPool().run(job)
-      msPerHash += (result.ms - msPerHash) / 8
+      msPerRound += (result.ms / roundsOf(job, result) - msPerRound) / 8
       return result
     } catch (error) {
       throw new Unavailable(`hashing failed: ${(error as Error).message}`)
@@ -120,12 +193,6 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
       workerData: { notice } satisfies PasswordWorkerData,
     })
     return pool
-  }
-
-  /** Costs add up: comparing at c, then with decoys of c, c+1, … up to one below the setting, takes 2^setting in all. */
-  function hashesToCompare(storedHash: string | undefined): string[] {
-    if (storedHash === undefined || !isReadable(storedHash)) return decoys.slice(cost)
-    return [storedHash, ...decoys.slice(costOf(storedHash), cost)]
   }
 }
 
@@ -159,10 +226,20 @@ function decoyHash(cost: number): string {
 }
 
 function isReadable(hash: string): boolean {
-  const cost = costOf(hash)
+  return isComputed(costOf(hash))
+}
+
+function isComputed(cost: number): boolean {
   return cost >= 4 && cost <= MAX_STORED_COST
 }
 
 function costOf(hash: string): number {
   return Number(BCRYPT_HASH.exec(hash)?.[1] ?? Number.NaN)
+}
+
+/** The rounds of a job: all of them, or those that were made until it had its result. */
+function roundsOf(job: PasswordJob, { matches } = { matches: false }): number {
+  if ('hash' in job) return 2 ** job.hash.cost
+  const { hashes } = job.compare
+  return (matches ? hashes.slice(0, 1) : hashes).reduce((sum, hash) => sum + 2 ** costOf(hash), 0)
 }

@@ -13,7 +13,8 @@ import {
   HASHING_BUDGET_MS,
   startBudget,
 } from './budget.js'
-import type { Claimant, Passwords } from './passwords.js'
+import type { Claimant } from './fair-queue.js'
+import type { Passwords } from './passwords.js'
 import type { Throttle } from './throttle.js'
 import { type ClaimedSession, hasExpired, type Tokens } from './tokens.js'
 
@@ -102,20 +103,21 @@ export function createSessions({
     let account = await accounts.findByMobile(mobile)
 
     const familiarity = await prepareProof(account, network)
-    let verifiedHash = account?.passwordHash
+    // Of whoever is disabled no password is right: a right one must not be told from a wrong one by the time that it takes.
+    let verifiedHash = account && isActive(account) ? account.passwordHash : undefined
     const passwordMatches = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
-      budget.within(passwords.matches(password, verifiedHash, claimant)),
+      passwords.matches(password, verifiedHash, claimant, budget.end),
     )
     if (!account) throw invalidCredentials('unknown mobile')
-    if (!passwordMatches) throw invalidCredentials('wrong password')
     requireActive(account)
+    if (!passwordMatches) throw invalidCredentials('wrong password')
     let passwordHash = await upgraded(account.passwordHash, password, claimant, budget)
 
     for (let attempt = 1; attempt <= MAX_COMMIT_ATTEMPTS; attempt++) {
       if (account.passwordHash !== verifiedHash) {
         // The password was changed meanwhile, or only rehashed by a login beside this one: ask the new hash.
         verifiedHash = passwordHash = account.passwordHash
-        if (!(await budget.within(passwords.matches(password, verifiedHash, claimant)))) {
+        if (!(await passwords.matches(password, verifiedHash, claimant, budget.end))) {
           throw invalidCredentials('password changed')
         }
       }
@@ -270,11 +272,11 @@ export function createSessions({
     const familiarity = await prepareProof(account, network)
     const claimant = { account: account?.mobile ?? '', network }
     const currentMatches = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
-      budget.within(passwords.matches(current, account?.passwordHash, claimant)),
+      passwords.matches(current, account?.passwordHash, claimant, budget.end),
     )
     if (!account || !currentMatches) throw invalidCredentials('wrong password')
 
-    const passwordHash = await budget.within(passwords.hash(wanted, claimant))
+    const passwordHash = await passwords.hash(wanted, claimant, budget.end)
     const limitMs = budget.commitLimit()
     const ended = await accounts.changePassword(
       {
@@ -340,7 +342,7 @@ export function createSessions({
     budget: Budget,
   ): Promise<string> {
     if (!passwords.isOutdated(storedHash)) return storedHash
-    return budget.within(passwords.hash(password, claimant)).catch(() => storedHash)
+    return passwords.hash(password, claimant, budget.end).catch(() => storedHash)
   }
 }
 
@@ -358,8 +360,12 @@ function isHeld(held: HeldSession, session: Session): boolean {
   return held.sessionId === session.sessionId && held.stamp === session.loginTime
 }
 
+function isActive({ status }: Account): boolean {
+  return status === 'active'
+}
+
 function requireActive(account: Account): void {
-  if (account.status !== 'active') throw invalidCredentials('user disabled')
+  if (!isActive(account)) throw invalidCredentials('user disabled')
 }
 
 function invalidCredentials(reason: string): Refusal {

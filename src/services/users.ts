@@ -74,8 +74,10 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
     if (holder) throw mobileTaken(holder)
 
-    const passwordHash = await budget.within(
-      passwords.hash(password, { account: canonical, network: PROVISIONING }),
+    const passwordHash = await passwords.hash(
+      password,
+      { account: canonical, network: PROVISIONING },
+      budget.end,
     )
     const limitMs = budget.commitLimit()
     const added = await accounts.add(
@@ -125,7 +127,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
     await joinHeld(registry, found, found.clock.database)
     const claimant = { account: found.mobile, network: PROVISIONING }
-    const passwordHash = await budget.within(passwords.hash(password, claimant))
+    const passwordHash = await passwords.hash(password, claimant, budget.end)
     return commit(
       found,
       (change, limitMs) => accounts.setPassword({ ...change, passwordHash }, limitMs),

@@ -47,7 +47,7 @@ export const credentialMutants: Mutant[] = [
     name: 'a disabled user may log in',
     caughtBy: ['credentials'],
     edits: [
-      { file: SESSIONS, find: "if (account.status !== 'active')", replace: 'if (false)' },
+      { file: SESSIONS, find: "return status === 'active'", replace: 'return true' },
       { file: STATEMENTS, find: 'sameUser, sameHash, isActive, sql', replace: 'sameUser, sameHash, sql' },
     ],
   },
