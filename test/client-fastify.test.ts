@@ -37,6 +37,19 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
     }
   })
 
+  t.test('401 for a token in a trailer: only headers count', async (t) => {
+    const headers = ['Connection: close', 'Content-Type: text/plain', 'Transfer-Encoding: chunked']
+    const body = `1\r\nx\r\n0\r\nAuthorization: Bearer ${await service.login()}\r\n\r\n`
+
+    for (const [asked, path] of [
+      [url, '/mine'],
+      [service.url, '/identify'],
+    ] as const) {
+      const { answers } = await exchange(asked, request('POST', path, headers, body))
+      t.match(answers, [{ status: 401, text: /"token_missing"/ }], path)
+    }
+  })
+
   t.test('401 and all that the service itself would say, header by header', async (t) => {
     await service.addUser({ mobile: OTHER })
     const ended = await service.login({ mobile: OTHER })

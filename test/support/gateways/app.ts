@@ -9,6 +9,8 @@ export interface Seen {
   url: string
   /** Names as they came, and values, in turn. */
   headers: string[]
+  /** Fields after the body: some servers take them for headers. */
+  trailers: string[]
   body: { length: number; digest: string }
 }
 
@@ -23,7 +25,8 @@ export async function startApp(t: Test): Promise<App> {
   const seen: Seen[] = []
   const server = createServer(async (request, response) => {
     const { method = '', url = '', rawHeaders } = request
-    seen.push({ method, url, headers: rawHeaders, body: await digest(request) })
+    const body = await digest(request)
+    seen.push({ method, url, headers: rawHeaders, trailers: request.rawTrailers, body })
     const status = Number(/^\/private\/answers\/(\d+)/.exec(url)?.[1] ?? 200)
     const identity = { user: request.headers['x-user-id'], session: request.headers['x-session-id'] }
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(identity))
@@ -31,7 +34,7 @@ export async function startApp(t: Test): Promise<App> {
   // A request that it cannot read has reached it all the same.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code?.startsWith('HPE_')) {
-      seen.push({ method: '', url: '', headers: [], body: { length: 0, digest: '' } })
+      seen.push({ method: '', url: '', headers: [], trailers: [], body: { length: 0, digest: '' } })
     }
     socket.destroy()
   })

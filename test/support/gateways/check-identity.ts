@@ -68,6 +68,27 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
+  await t.test('200 and no identity in trailers, announced or not', async (t) => {
+    for (const announced of [{}, { Trailer: FORGED.map(([name]) => name).join() }]) {
+      for (const [path, identity] of [
+        ['/private/a', { X_USER_ID: [String(userId)], X_SESSION_ID: [session] }],
+        ['/public/a', {}],
+      ] as const) {
+        for (const body of ['{"a":1}', 'x'.repeat(100_000)]) {
+          const { status } = await ask(url, 'POST', path, {
+            headers: { ...bearer(token), TE: 'trailers', 'Transfer-Encoding': 'chunked', ...announced },
+            body,
+            trailers: FORGED,
+          })
+
+          t.equal(status, 200)
+          t.strictSame(identityIn(app.seen.at(-1)), identity)
+          t.equal(app.seen.at(-1)?.body.length, body.length)
+        }
+      }
+    }
+  })
+
   await t.test('200 with the right identity each, when many ask at once', async (t) => {
     const other = '+8613800138111'
     const ids = [userId, await platform.addUser({ mobile: other })]
@@ -109,13 +130,13 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
   })
 }
 
-/** Headers that an app might take for the identity, under the name that CGI gives them. */
-function identityIn(seen?: Seen): Record<string, string[]> {
+/** Headers, and trailers, that an app might take for the identity, under the name that CGI gives them. */
+export function identityIn(seen?: Seen): Record<string, string[]> {
   const found: Record<string, string[]> = {}
-  const headers = seen?.headers ?? []
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index]?.toUpperCase().replaceAll('-', '_') ?? ''
-    if (/^X_(USER|SESSION)_ID$/.test(name)) found[name] = [...(found[name] ?? []), headers[index + 1] ?? '']
+  const fields = [...(seen?.headers ?? []), ...(seen?.trailers ?? [])]
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index]?.toUpperCase().replaceAll('-', '_') ?? ''
+    if (/^X_(USER|SESSION)_ID$/.test(name)) found[name] = [...(found[name] ?? []), fields[index + 1] ?? '']
   }
   return found
 }

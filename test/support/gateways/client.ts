@@ -12,6 +12,8 @@ export interface Answer {
 interface Options {
   headers?: Headers
   body?: Uint8Array | string
+  /** Fields behind a chunked body, as names and values. */
+  trailers?: readonly (readonly [string, string])[]
   /** The local address to ask from: all of 127.0.0.0/8 is this machine. */
   from?: string
   agent?: Agent
@@ -19,7 +21,7 @@ interface Options {
 
 /** Sends one request, with the path left as it is, over a connection of its own unless an agent is given. */
 export function ask(url: string, method: string, path: string, options: Options = {}): Promise<Answer> {
-  const { headers = {}, body = '', from, agent = new Agent() } = options
+  const { headers = {}, body = '', trailers, from, agent = new Agent() } = options
   const { hostname, port } = new URL(url)
   const isChunked = 'Transfer-Encoding' in headers
   const length = body.length > 0 && !isChunked ? { 'Content-Length': String(Buffer.byteLength(body)) } : {}
@@ -47,7 +49,9 @@ export function ask(url: string, method: string, path: string, options: Options 
         response.on('error', reject)
       },
     )
-    sent.on('error', reject).end(body)
+    sent.on('error', reject)
+    if (trailers) sent.addTrailers(trailers as [string, string][])
+    sent.end(body)
   })
 }
 
