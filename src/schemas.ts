@@ -6,7 +6,8 @@ export const SAMPLE_TOKEN = 'eyJhbGciOi…'
 export const Mobile = Type.String({
   description: 'With country code, or as dialled in the default region. Any usual spelling.',
   minLength: 3,
-  maxLength: 32,
+  // Pasted from an address book or a `tel:` link, with all that cannot be seen.
+  maxLength: 64,
   examples: ['+8613800138000'],
 })
 

@@ -30,8 +30,19 @@ t.test('POST /login', async (t) => {
   })
 
   t.test('200 for every usual spelling of the mobile number', async (t) => {
-    for (const mobile of ['13800138000', '+86 138 0013 8000', '+86-138-0013-8000', '0086 13800138000']) {
-      t.equal((await tryLogin({ mobile, password: PASSWORD })).status, 200, mobile)
+    for (const mobile of [
+      '13800138000',
+      '+86 138 0013 8000',
+      '0086 13800138000',
+      '\u202d+86 138\u00a00013\u20118000\u202c',
+      ' （+86）13800138000\n',
+      '+86 00 138 0013 8000',
+      '+86 86 138 0013 8000',
+      'tel:138-0013-8000;phone-context=+86',
+    ]) {
+      const { status, body } = await tryLogin({ mobile, password: PASSWORD })
+      t.equal(status, 200, mobile)
+      t.equal(body.data.user_id, userId)
     }
   })
 

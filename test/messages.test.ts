@@ -121,7 +121,7 @@ t.test('details', async (t) => {
     ['/login', { ...good, mobile: [canary] }, 'body/mobile 的类型必须是 string'],
     ['/login', [canary], 'body 的类型必须是 object'],
     ['/login', { ...good, mobile: '12' }, 'body/mobile 不能少于 3 个字符'],
-    ['/login', { ...good, mobile: canary.repeat(9) }, 'body/mobile 不能超过 32 个字符'],
+    ['/login', { ...good, mobile: canary.repeat(9) }, 'body/mobile 不能超过 64 个字符'],
     ['/login', { ...good, mobile: canary }, 'mobile 不是有效的电话号码'],
     ['/login', { ...good, password: `☂${canary.repeat(6)}☂☂` }, 'password 超过 72 字节'],
     ['/login', { ...good, password: `${canary}\0` }, 'password 含有 NUL 字符'],

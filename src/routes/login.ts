@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { CountryCode } from 'libphonenumber-js/min'
+import type { CountryCode } from 'libphonenumber-js/max'
 import { Refusal } from '../errors.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, Mobile, Ok, ok, Password, SAMPLE_TOKEN, UserId } from '../schemas.js'

@@ -1,4 +1,4 @@
-import type { CountryCode } from 'libphonenumber-js/min'
+import type { CountryCode } from 'libphonenumber-js/max'
 import { Refusal, Unavailable } from '../errors.js'
 import { DETAILS } from '../messages.js'
 import type { Account, AccountChange, Accounts } from '../stores/accounts.js'
