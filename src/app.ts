@@ -93,7 +93,9 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
     await scope.register(verify, { sessions })
     await scope.register(jwks, { keys })
     await scope.register(livez)
-    await scope.register(readyz, { stores: { postgres: accounts.ping, redis: registry.ping } })
+    await scope.register(readyz, {
+      stores: { postgres: accounts.ping, ...(redis && { redis: registry.ping }) },
+    })
   })
 
   await app.register(async function tokenHolders(scope) {

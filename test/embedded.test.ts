@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { DEMO_MOBILE } from '../src/demo.js'
 import { embeddedSecret } from '../src/stores/embedded.js'
+import { send } from './helper.js'
 import { bannerOf, createHome, identify, login, passwordIn } from './support/embedded-home.js'
 import { spawnCli, startService, temporaryDirectory } from './support/service-process.js'
 
@@ -36,6 +37,12 @@ t.test('the first start with no settings at all', async (t) => {
 
     t.equal(address, `${service.url}/docs`)
     t.equal((await fetch(`${address}/`)).status, 200)
+  })
+
+  t.test('is ready, and claims no Redis', async (t) => {
+    const { body } = await send(service.url, 'GET', '/readyz')
+
+    t.strictSame(body, { code: 200, msg: 'ok', data: { postgres: 'up' } })
   })
 
   t.test('writes nothing on standard error', async (t) => {

@@ -9,21 +9,25 @@ import { closed, Ok, OneOf, ok } from '../schemas.js'
 export type Ping = () => Promise<void>
 
 interface Needs {
-  stores: { postgres: Ping; redis: Ping }
+  /** Those that there are. */
+  stores: { postgres: Ping; redis?: Ping }
 }
 
 const StoreState = OneOf(['up', 'away'])
-const Stores = closed({ postgres: StoreState, redis: StoreState })
+const Stores = closed({
+  postgres: StoreState,
+  redis: Type.Optional({ ...StoreState, description: 'Absent in embedded mode, which has no Redis.' }),
+})
 
 export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) => {
   const unavailable = refusals()[STATUS_OF.temporarily_unavailable]
   const schema = {
     tags: ['operation'],
     operationId: 'readyz',
-    summary: 'Whether this process can serve: both stores answer',
+    summary: 'Whether this process can serve: its stores answer',
     response: {
       ...refusals(),
-      200: Ok(Stores, 'Both stores answer.'),
+      200: Ok(Stores, 'The stores answer.'),
       503: Type.Object(
         {
           code: Type.Literal(STATUS_OF.temporarily_unavailable),
@@ -40,9 +44,13 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
   } satisfies Documented
 
   app.get('/readyz', { schema }, async () => {
-    const [postgres, redis] = await Promise.all([stateOf(stores.postgres), stateOf(stores.redis)])
-    if (postgres === 'up' && redis === 'up') return ok({ postgres, redis })
-    throw new Refusal('temporarily_unavailable', { retryAfter: 1, data: { postgres, redis } })
+    const [postgres, redis] = await Promise.all([
+      stateOf(stores.postgres),
+      stores.redis && stateOf(stores.redis),
+    ])
+    const states = { postgres, ...(redis && { redis }) }
+    if (Object.values(states).every((state) => state === 'up')) return ok(states)
+    throw new Refusal('temporarily_unavailable', { retryAfter: 1, data: states })
   })
 }
 
