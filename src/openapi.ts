@@ -32,6 +32,8 @@ const SCHEMES = {
 /** Collects every route into an OpenAPI 3.1 document. Register before the routes. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
+    // It would take a server's address for an absolute one.
+    stripBasePath: false,
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -40,7 +42,8 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      servers: [{ url: '/', description: 'The service that shows this document.' }],
+      // Seen from /docs/json, wherever a proxy has put that.
+      servers: [{ url: '..', description: 'The service that shows this document.' }],
       tags: [
         { name: 'session', description: 'Log in and out.' },
         { name: 'check', description: 'Ask who a token belongs to.' },
@@ -65,19 +68,37 @@ function nameExamples<T extends object>(document: T): T {
   })
 }
 
-/** Swagger UI at /docs, the document at /docs/json and /docs/yaml. */
+/**
+ * Swagger UI at /docs, the document at /docs/json and /docs/yaml. Nothing says where this is: behind a proxy that serves it
+ * below a prefix, every address is relative to the page's own.
+ */
 export async function registerDocs(app: FastifyInstance): Promise<void> {
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: PAGE_POLICY,
-    uiConfig: {
-      // Without the bar on top: its logo breaks the policy, and it is there to choose among documents.
-      layout: 'BaseLayout',
-      persistAuthorization: true,
-      displayRequestDuration: true,
-      tryItOutEnabled: true,
-    },
+  await app.register(async function pages(scope) {
+    scope.addHook('onRequest', ({ url }, reply, done) => {
+      // With a query, which the page would take for a part of its path, it is another way in.
+      const page = url === '/docs/' ? undefined : WAYS_IN[url.split('?', 1)[0] ?? '']
+      if (page === undefined) return done()
+      reply.redirect(page)
+    })
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: PAGE_POLICY,
+      uiConfig: {
+        // Without the bar on top: its logo breaks the policy, and it is there to choose among documents.
+        layout: 'BaseLayout',
+        displayRequestDuration: true,
+        tryItOutEnabled: true,
+      },
+    })
   })
+}
+
+/** The other ways in, and where the page is from there. */
+const WAYS_IN: Record<string, string> = {
+  '/docs': 'docs/',
+  '/docs/': './',
+  '/docs/static/': '../',
+  '/docs/static/index.html': '../',
 }
 
 /**
@@ -89,6 +110,7 @@ const PAGE_POLICY = {
   'img-src': "'self' data:",
   'object-src': "'none'",
   'base-uri': "'self'",
+  'form-action': "'none'",
   'frame-ancestors': "'self'",
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert'
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
 import { build, MOBILE, PASSWORD } from './helper.js'
 import { HOST, openBrowser } from './support/browser.js'
 import { operations } from './support/openapi.js'
 import { until } from './support/servers.js'
+import { authorise, operation, tryOut } from './support/swagger-page.js'
 
 /** Git ignores it: what a test leaves for people to look at. */
 const ARTEFACTS = fileURLToPath(new URL('../.artefacts/', import.meta.url))
@@ -50,6 +50,14 @@ t.test('Swagger UI in a browser', async (t) => {
     t.equal(await page.locator('.auth-wrapper .authorize.locked').count(), 1)
   })
 
+  t.test('keeps neither of them in the storage of the browser', async (t) => {
+    const kept = await page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    )
+
+    t.equal(kept, '[{},{},""]')
+  })
+
   t.test('shows them where they are asked for: 200', async (t) => {
     const identified = await tryOut(page, 'identify')
     const verified = await tryOut(page, 'verify', { token })
@@ -81,37 +89,3 @@ t.test('Swagger UI in a browser', async (t) => {
     t.strictSame(complaints, [])
   })
 })
-
-function operation(page: Page, operationId: string): Locator {
-  return page.locator(`.opblock[id$="-${operationId}"]`)
-}
-
-async function authorise(page: Page, scheme: string, values: Record<string, string>): Promise<void> {
-  const form = page.locator('.auth-container form').filter({ has: page.locator(`code:text-is("${scheme}")`) })
-  for (const [name, value] of Object.entries(values))
-    await form.locator(`[aria-label$="-${name}"]`).fill(value)
-  await form.locator('.authorize').click()
-}
-
-/** Fills the form of an operation, sends it, and reads the answer that the page shows. */
-async function tryOut(page: Page, operationId: string, fields: Record<string, string> = {}) {
-  const block = operation(page, operationId)
-  const clear = block.locator('.btn-clear')
-  if (await clear.isVisible()) await clear.click()
-  else await block.locator('.opblock-summary-control').click()
-  await block.locator('.execute').waitFor()
-
-  const json = block.locator('.body-param__text')
-  const input = (name: string) => block.locator(`[data-property-name="${name}"] input[type=text]`)
-  const [first] = Object.keys(fields)
-  // The page shows its button a moment before the fields.
-  if (first) await json.or(input(first)).waitFor()
-  if (await json.isVisible()) await json.fill(JSON.stringify(fields))
-  else for (const [name, value] of Object.entries(fields)) await input(name).fill(value)
-  await block.locator('.execute').click()
-
-  const answer = block.locator('.live-responses-table tr.response')
-  const status = await answer.locator('.response-col_status').innerText()
-  const body = await answer.locator('.highlight-code pre').innerText()
-  return { status: Number.parseInt(status, 10), body: JSON.parse(body) }
-}
