@@ -123,7 +123,16 @@ t.test('text in a body', async (t) => {
 
   t.test('400 for half a surrogate pair from every route that reads JSON, wherever it is', async (t) => {
     for (const [method, path, before, after] of inJson) {
-      for (const half of ['\\ud800', 'x\\uDFFFx', '\\ud83d\\u0041', '\\ud83d\\ud83d\\ude00', '\\\\\\udead']) {
+      for (const half of [
+        '\\ud800',
+        'x\\uDFFFx',
+        '\\ud83d\\u0041',
+        '\\ud83d\\ud83d\\ude00',
+        '\\ud83d\\ude00\\ude00',
+        '\\ud83d😀',
+        '\\ud83d\\n\\ude00',
+        '\\\\\\udead',
+      ]) {
         const answer = await send(method, path, Buffer.from(before + half + after))
 
         t.match(answer, { status: 400, body: { error: 'invalid_request' } }, `${before}${half}`)
@@ -131,11 +140,18 @@ t.test('text in a body', async (t) => {
     }
   })
 
+  t.test('400 for half a pair in a member that a later one of the same name replaces', async (t) => {
+    const answer = await send('POST', '/verify', Buffer.from(`{"token":"\\ud800","token":"${token}"}`))
+
+    t.match(answer, { status: 400, body: { error: 'invalid_request' } })
+  })
+
   t.test(
     '200 for a whole pair in escapes, and for a backslash before what only looks like one',
     async (t) => {
       for (const [written, meant] of [
         ['\\ud83d\\ude00', '😀'],
+        ['\\uD83D\\uDE00', '😀'],
         ['\\\\ud83d', '\\ud83d'],
       ] as const) {
         const body = `{"password":"${written.repeat(8)}umbrellas"}`
