@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
+import { loadConfig } from '../src/config.js'
 import { migrate } from '../src/stores/postgres.js'
 import { closeRedis, createRedis, reachRedis } from '../src/stores/redis.js'
 import { createRedisSessionRegistry } from '../src/stores/session-registry.js'
@@ -54,8 +55,10 @@ export async function createWorld() {
       from generate_series(${from}::bigint, ${count}::bigint) as id order by id`
     await sql`vacuum analyze user_login`
 
-    const connections = createRedis({ mode: 'single', urls: [redis.url], sentinelName: undefined })
-    await reachRedis(connections)
+    const { stores } = loadConfig({ DATABASE_URL: database.url, REDIS_URL: redis.url }, { signs: false })
+    if (stores.kind !== 'servers') throw new Error('both stores are set, and are not used')
+    const connections = createRedis(stores.redis)
+    await reachRedis(connections, stores.redis)
     const registry = createRedisSessionRegistry({
       redis: connections,
       log: { info: () => {}, warn: () => {} },

@@ -6,7 +6,12 @@ import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/max'
 import { type AddressRange, addressRange } from './addresses.js'
 import { OperatorError } from './errors.js'
 import { isStrongSecret } from './signing-secret.js'
-import { isDecodable, textOf, wasDamaged } from './utf8.js'
+import { checkPostgresTls, isPostgresUrl } from './store-urls/postgres.js'
+import { isRedisUrl, type RedisServers, readRedisServers } from './store-urls/redis.js'
+import { textOf, wasDamaged } from './utf8.js'
+
+/** What to do about the password in a URL that could be read in two ways. */
+const ESCAPED = 'in user and password each @ : / ? # % , and blank percent-escaped (@ is %40)'
 
 /** One entry per environment variable: its rule, its default, and the words for the operator who breaks it. */
 const Environment = Type.Object({
@@ -20,7 +25,10 @@ const Environment = Type.Object({
   }),
   DATA_DIR: Type.String({ default: '.data', expected: 'a directory' }),
   DATABASE_URL: Type.Optional(
-    Type.String({ format: 'postgres-url', expected: 'postgres://user:password@host:5432/database' }),
+    Type.String({
+      format: 'postgres-url',
+      expected: `postgres://user:password@host:5432/database, ${ESCAPED}`,
+    }),
   ),
   DATABASE_POOLING: Type.Union([Type.Literal('session'), Type.Literal('transaction')], {
     default: 'session',
@@ -29,7 +37,7 @@ const Environment = Type.Object({
   REDIS_URL: Type.Optional(
     Type.String({
       format: 'redis-urls',
-      expected: 'redis://host:6379 or rediss://host:6379; several, comma-separated, with REDIS_MODE',
+      expected: `redis://user:password@host:6379, or rediss:// for TLS, several comma-separated with REDIS_MODE, ${ESCAPED}`,
     }),
   ),
   REDIS_MODE: Type.Union([Type.Literal('single'), Type.Literal('cluster'), Type.Literal('sentinel')], {
@@ -130,9 +138,8 @@ export interface DatabaseSettings {
 }
 
 /** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master of `sentinelName`. */
-export interface RedisSettings {
+export interface RedisSettings extends RedisServers {
   readonly mode: 'single' | 'cluster' | 'sentinel'
-  readonly urls: readonly string[]
   readonly sentinelName: string | undefined
 }
 
@@ -195,8 +202,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
       )
     }
   }
+  if (env?.DATABASE_URL) checkPostgresTls(env.DATABASE_URL, complaintsAbout('DATABASE_URL', problems))
+  const redis = env && readRedisServers(listed(env.REDIS_URL ?? ''), complaintsAbout('REDIS_URL', problems))
   if (env?.REDIS_MODE === 'single' && given.REDIS_URL?.includes(',')) {
     problems.push('REDIS_URL: names several servers: set REDIS_MODE to cluster or sentinel')
+  }
+  if (env?.REDIS_MODE === 'cluster' && redis?.database) {
+    problems.push('REDIS_URL: names a database, and a cluster has none but 0')
   }
   if (env?.REDIS_MODE === 'sentinel' && !given.REDIS_SENTINEL_NAME) {
     problems.push('REDIS_SENTINEL_NAME: is missing (REDIS_MODE is sentinel)')
@@ -212,7 +224,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
         'address that it counts as; ranges of IPv4 start at /8, of IPv6 at /7',
     )
   }
-  if (problems.length > 0 || !env) throw new OperatorError(`cannot start: ${unique(problems).join('; ')}`)
+  if (problems.length > 0 || !env || !redis)
+    throw new OperatorError(`cannot start: ${unique(problems).join('; ')}`)
 
   return Object.freeze({
     production,
@@ -223,7 +236,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
         ? {
             kind: 'servers' as const,
             database: { url: env.DATABASE_URL, pooling: env.DATABASE_POOLING },
-            redis: redisSettings(env),
+            redis: { mode: env.REDIS_MODE, ...redis, sentinelName: env.REDIS_SENTINEL_NAME },
           }
         : { kind: 'embedded' as const, dataDir: resolve(env.DATA_DIR) },
     ),
@@ -246,9 +259,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
   })
 }
 
-function redisSettings(env: Static<typeof Environment>): RedisSettings {
-  const urls = listed(env.REDIS_URL ?? '')
-  return { mode: env.REDIS_MODE, urls, sentinelName: env.REDIS_SENTINEL_NAME }
+function complaintsAbout(name: string, problems: string[]): (problem: string) => void {
+  return (problem) => void problems.push(`${name}: ${problem}`)
 }
 
 function listed(text: string): string[] {
@@ -312,11 +324,8 @@ function parse(given: Record<string, string>, problems: string[]): Static<typeof
 }
 
 const FORMATS: Record<string, (value: string) => boolean> = {
-  // A % that begins no escape is one to this driver.
-  'postgres-url': (value) =>
-    hasProtocol(value, ['postgres:', 'postgresql:']) && isDecodable(value.replace(/%(?![\da-f]{2})/gi, '')),
-  'redis-urls': (value) =>
-    value.split(',').every((url) => hasProtocol(url.trim(), ['redis:', 'rediss:']) && isDecodable(url)),
+  'postgres-url': isPostgresUrl,
+  'redis-urls': (value) => value.split(',').every((url) => isRedisUrl(url.trim())),
   'signing-secret': isStrongSecret,
   'signing-secrets': (value) => value.split(',').every((secret) => isStrongSecret(secret.trim())),
   region: isSupportedCountry,
@@ -332,11 +341,6 @@ function isTooWide({ family, prefix }: AddressRange): boolean {
 
 function addressRanges(text: string): (AddressRange | undefined)[] {
   return listed(text).map(addressRange)
-}
-
-function hasProtocol(value: string, protocols: string[]): boolean {
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  return url !== undefined && protocols.includes(url.protocol) && url.hostname !== ''
 }
 
 function unique(problems: string[]): string[] {

@@ -82,7 +82,15 @@ t.test('every setting', async (t) => {
       stores: {
         kind: 'servers',
         database: { url: STORES.DATABASE_URL, pooling: 'transaction' },
-        redis: { mode: 'single', urls: [STORES.REDIS_URL], sentinelName: undefined },
+        redis: {
+          mode: 'single',
+          servers: [{ host: 'redis.test', port: 6379 }],
+          username: undefined,
+          password: undefined,
+          database: 0,
+          tls: undefined,
+          sentinelName: undefined,
+        },
       },
       jwtSecret: SECRET,
       previousSecrets: EARLIER,

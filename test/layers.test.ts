@@ -20,7 +20,8 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'presented-token.ts': /^(errors|repeated-header)\.ts$/,
   'signing-secret.ts': /^$/,
   'addresses.ts': /^$/,
-  'config.ts': /^(addresses|errors|signing-secret|utf8)\.ts$/,
+  'config.ts': /^(addresses|errors|signing-secret|utf8)\.ts$|^store-urls\//,
+  'store-urls/': /^utf8\.ts$|^store-urls\//,
   'log.ts': /^errors\.ts$/,
   'openapi.ts': /^(errors|messages|presented-token|schemas)\.ts$/,
   'hooks/':

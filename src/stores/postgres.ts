@@ -6,6 +6,7 @@ import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { OperatorError } from '../errors.js'
 import { PACKAGE_FOLDER } from '../places.js'
+import { describe } from './failures.js'
 import type { FirstValue } from './first-value.js'
 import { createStoreCall, isBug, type StoreLog } from './store-call.js'
 
@@ -238,16 +239,6 @@ function rethrowCause(error: Error): never {
 function rootOf(error: Error): Error {
   return error.cause instanceof Error ? rootOf(error.cause) : error
 }
-
-/** A driver's error in one line without data: its code and, where it says nothing of values, its message. */
-export function describe(error: Error): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (NO_PASSWORD.test(message)) return '28P01 a password is asked for, and none is given'
-  return code && !message.includes(code) ? `${code} ${message}`.trim() : message || (code ?? error.name)
-}
-
-/** Said by the driver, in terms of the protocol, where PostgreSQL would refuse with a code. */
-const NO_PASSWORD = /client password must be/
 
 /** SQLSTATE classes and codes in which the server, and not the statement, is the reason. PostgreSQL, appendix A. */
 const AWAY = /^(08|53|57|58|XX)|^(25006|55P03|40001|40P01)$/

@@ -1,6 +1,9 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisSettings } from '../config.js'
 import { OperatorError } from '../errors.js'
+import { describe, isHopeless } from './failures.js'
+import { TlsConnector, TlsSentinelConnector } from './redis-connectors.js'
+import { failuresOf } from './redis-failures.js'
 import type { StoreLog } from './store-call.js'
 
 export type RedisClient = Redis | Cluster
@@ -42,6 +45,8 @@ type SharedOptions = Omit<
   'host' | 'port' | 'path' | 'sentinels' | 'replyMapping' | 'himportFieldsets'
 >
 
+type Access = Pick<RedisSettings, 'username' | 'password' | 'database' | 'tls'>
+
 type ReconnectOnError = (error: Error) => 1 | false
 
 function connection(address: RedisSettings, reconnectOnError: ReconnectOnError = () => false): RedisClient {
@@ -62,28 +67,28 @@ function connection(address: RedisSettings, reconnectOnError: ReconnectOnError =
   return redis
 }
 
-function clientOf({ mode, urls, sentinelName = '' }: RedisSettings, options: SharedOptions): RedisClient {
-  const [first = ''] = urls
-  const { username, password, protocol } = new URL(first)
-  const shared: SharedOptions = {
-    ...options,
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
-    ...(protocol === 'rediss:' && { tls: {} }),
-  }
+function clientOf(
+  { mode, servers, sentinelName = '', ...address }: RedisSettings,
+  options: SharedOptions,
+): RedisClient {
+  const { tls } = address
+  const shared: SharedOptions = { ...options, ...accessTo(address) }
   switch (mode) {
     case 'single':
-      return new Redis(first, options)
+      return new Redis({ ...shared, ...servers[0] })
     case 'sentinel':
       return new Redis({
         ...shared,
-        sentinels: urls.map(hostAndPort),
+        sentinels: [...servers],
         name: sentinelName,
         sentinelRetryStrategy: retryStrategy,
+        sentinelCommandTimeout: 500,
+        // Without the first, `tls` counts for nothing here; the second is for the sentinels, which get no password.
+        ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls, Connector: TlsSentinelConnector }),
       })
     case 'cluster':
       // Every node may answer where a slot is now; one that cannot is passed over, not waited for.
-      return new Cluster(urls.map(hostAndPort), {
+      return new Cluster([...servers], {
         redisOptions: shared,
         lazyConnect: true,
         enableOfflineQueue: false,
@@ -96,13 +101,20 @@ function clientOf({ mode, urls, sentinelName = '' }: RedisSettings, options: Sha
         retryDelayOnFailover: 20,
         retryDelayOnClusterDown: 20,
         retryDelayOnTryAgain: 20,
+        // A certificate names a host: by default the client looks the address up first, and forgets the name.
+        ...(tls && { dnsLookup: (name, tell) => tell(null, name) }),
       })
   }
 }
 
-function hostAndPort(url: string): { host: string; port: number } {
-  const { hostname, port } = new URL(url)
-  return { host: hostname, port: Number(port || 6379) }
+/** Credentials, database and TLS, as far as there are any. */
+function accessTo({ username, password, database, tls }: Access): SharedOptions {
+  return {
+    ...(username && { username }),
+    ...(password && { password }),
+    db: database,
+    ...(tls && { tls, Connector: TlsConnector }),
+  }
 }
 
 /**
@@ -113,20 +125,37 @@ function retryStrategy(attempt: number): number {
   return attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 200) + Math.random() * 50
 }
 
-/** Resolves once both connections are ready to serve, rejects with the reason of the next failed attempt. */
-export async function reachRedis({ reader, writer }: RedisConnections): Promise<void> {
-  await Promise.all([reader, writer].map(reach))
+/**
+ * Resolves once both connections are ready to serve.
+ *
+ * @throws AggregateError with the reasons of the next failed attempt, or those of nodes that will never be let in
+ */
+export async function reachRedis(
+  { reader, writer }: RedisConnections,
+  address: RedisSettings,
+): Promise<void> {
+  try {
+    await Promise.all([reader, writer].map(reach))
+  } catch (error) {
+    throw new AggregateError([...(await failuresOf(address)), error])
+  }
+  // A master that is away stops its own users only; one that is not trusted is a mistake.
+  const failures = address.mode === 'cluster' ? await failuresOf(address) : []
+  const hopeless = failures.filter((failure) => isHopeless(describe(failure)))
+  if (hopeless.length > 0) throw new AggregateError(hopeless)
 }
 
 function reach(redis: RedisClient): Promise<void> {
   return new Promise((resolve, reject) => {
     if (redis.status === 'ready') return resolve()
     const settle = (error?: Error) => {
-      redis.off('ready', settle).off('error', settle)
+      redis.off('ready', settle).off('error', settle).off('close', closed)
       if (error) reject(error)
       else resolve()
     }
-    redis.on('ready', settle).on('error', settle)
+    // A server may hang up without a word, and a cluster whose name is not found emits no error.
+    const closed = () => settle(new Error('the connection was closed'))
+    redis.on('ready', settle).on('error', settle).on('close', closed)
     // Its promise rejects with the first failure only; the events go on with every attempt.
     if (redis.status === 'wait') redis.connect().catch(() => undefined)
   })

@@ -5,12 +5,12 @@ import { prepareAccountStatements } from './account-statements.js'
 import { type Accounts, createAccounts } from './accounts.js'
 import type { AttemptCounts } from './attempt-counts.js'
 import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
+import { describe, isHopeless } from './failures.js'
 import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './login-places.js'
 import { createMemoryAttemptCounts } from './memory-attempt-counts.js'
 import { createMemorySessionRegistry } from './memory-session-registry.js'
 import {
   createPostgres,
-  describe,
   migrate,
   type PostgresAddress,
   reachPostgres,
@@ -27,10 +27,6 @@ const START_LIMIT_MS = 60_000
 
 /** Pause between two attempts to reach a store at the start, in milliseconds. */
 const RETRY_MS = 100
-
-/** Errors that waiting does not cure: wrong credentials, no such database, no TLS, a certificate that nobody vouches for. */
-const HOPELESS =
-  /^(28000|28P01|3D000)|^(NOAUTH|WRONGPASS|NOPERM)|does not support SSL|^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT|ERR_TLS)_/
 
 export interface Stores {
   accounts: Accounts
@@ -80,7 +76,7 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
   try {
     await Promise.all([
       waitFor('PostgreSQL', () => reachPostgres(address), log, giveUp.signal),
-      waitFor('Redis', () => reachRedis(redis), log, giveUp.signal),
+      waitFor('Redis', () => reachRedis(redis, config.redis), log, giveUp.signal),
     ])
     await requireNoEviction(redis.writer, log)
     await requireCurrentSchema(address)
@@ -166,9 +162,12 @@ async function waitFor(
     } catch (error) {
       // The other store is hopeless: there is nothing to wait for any more.
       if (signal?.aborted) throw error
-      const reason = describe(error as Error)
+      // Of several reasons, the one to act on.
+      const reasons = (error instanceof AggregateError ? error.errors : [error]).map(describe)
+      const hopeless = reasons.find(isHopeless)
+      const reason = hopeless ?? reasons[0]
       const waited = performance.now() - started
-      if (HOPELESS.test(reason)) throw new OperatorError(`${store} refuses the connection: ${reason}`)
+      if (hopeless) throw new OperatorError(`${store} refuses the connection: ${hopeless}`)
       if (waited > START_LIMIT_MS) {
         throw new OperatorError(`${store} cannot be reached after ${START_LIMIT_MS / 1000} s: ${reason}`)
       }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { chownSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
+import type { Certificate } from './certificates.js'
 import {
   end,
   endWithThisProcess,
@@ -52,7 +53,40 @@ admin_users = postgres
   return { url, port, process: child, stop: () => end(child, directory, 'SIGINT') }
 }
 
+/** How Redis servers are made to speak TLS, and nothing else, among themselves too. */
+export interface TlsSettings extends Certificate {
+  /** Whose certificates they trust. */
+  authority: string
+}
+
+function overTls({ certificate, key, authority }: TlsSettings, port: number) {
+  return {
+    port: '0',
+    'tls-port': String(port),
+    'tls-cert-file': certificate,
+    'tls-key-file': key,
+    'tls-ca-cert-file': authority,
+    'tls-auth-clients': 'no',
+    'tls-replication': 'yes',
+  }
+}
+
+/** Starts a Redis that speaks TLS on its only port. */
+export async function startRedisWithTls(
+  tls: TlsSettings,
+  settings: Record<string, string> = {},
+): Promise<Server> {
+  const port = await freePort()
+  return startRedis({ port, args: argsOf({ ...overTls(tls, port), ...settings }) })
+}
+
+function argsOf(settings: Record<string, string>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')])
+}
+
 export interface WatchedRedis {
+  /** Ports of the sentinels. */
+  ports: number[]
   /** Addresses of the sentinels, comma-separated. */
   sentinels: string
   name: string
@@ -60,33 +94,73 @@ export interface WatchedRedis {
   killMaster(): Promise<void>
   /** The port of the server that the sentinels take for the master. */
   masterPort(): Promise<number>
+  /** Makes the first sentinel fall silent. */
+  hangSentinel(): void
   stop(): Promise<void>
 }
 
+interface Watched {
+  tls?: TlsSettings
+  password?: string
+  /** Gives the port that others are told instead of a server's own. */
+  announce?: (port: number) => Promise<number> | number
+}
+
 /** Starts a Redis, a replica of it and three sentinels that watch both. */
-export async function startSentinels(): Promise<WatchedRedis> {
+export async function startSentinels({
+  tls,
+  password,
+  announce = (port) => port,
+}: Watched = {}): Promise<WatchedRedis> {
   const name = 'sessions'
-  const master = await startRedis()
-  const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] })
-  const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel(name, master.port)))
+  const ports = await Promise.all([freePort(), freePort()])
+  const [masterAt, replicaAt] = await Promise.all(ports.map(announce))
+  const common = (port: number) => ({
+    ...(tls && overTls(tls, port)),
+    ...(password && { requirepass: password, masterauth: password }),
+  })
+  const startMember = (port = 0, settings: Record<string, string> = {}) =>
+    startRedis({ port, args: argsOf({ ...common(port), ...settings }) })
+  const master = await startMember(ports[0])
+  const replica = await startMember(ports[1], {
+    replicaof: `127.0.0.1 ${masterAt}`,
+    'replica-announce-port': String(replicaAt),
+  })
+  const trust = { host: '127.0.0.1', ...(tls && { tls: { ca: readFileSync(tls.authority) } }) }
+  const about = new Redis({ ...trust, port: replica.port, ...(password && { password }) })
+  // The sentinels ask the master for its replicas at once, and then only every ten seconds.
+  await until(async () => {
+    if (!/master_link_status:up/.test(await about.info('replication'))) throw new Error('not in sync')
+  })
+  about.disconnect()
+  const sentinels = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const port = await freePort()
+      const announced = await announce(port)
+      const settings = `${linesOf({ port: String(port), ...(tls && overTls(tls, port)) })}
+sentinel announce-ip 127.0.0.1
+sentinel announce-port ${announced}
+sentinel monitor ${name} 127.0.0.1 ${masterAt} 2
+${password ? `sentinel auth-pass ${name} ${password}` : ''}`
+      return { ...(await startSentinel(name, port, settings)), port, announced }
+    }),
+  )
   const [first] = sentinels
-  const admin = new Redis({ port: first?.port ?? 0 })
-  const about = new Redis(replica.url)
+  const admin = new Redis({ ...trust, port: first?.port ?? 0 })
   await until(async () => {
     // Until they know of each other and of the replica, nobody would be promoted.
     const [known] = [await admin.call('SENTINEL', 'MASTER', name)] as string[][]
     const fact = (wanted: string) => known?.[known.indexOf(wanted) + 1]
-    const inSync = /master_link_status:up/.test(await about.info('replication'))
-    if (fact('num-slaves') !== '1' || fact('num-other-sentinels') !== '2' || !inSync)
-      throw new Error('not ready')
+    if (fact('num-slaves') !== '1' || fact('num-other-sentinels') !== '2') throw new Error('not ready')
   })
-  about.disconnect()
 
   return {
-    sentinels: sentinels.map(({ port }) => `redis://127.0.0.1:${port}`).join(),
+    ports: sentinels.map(({ announced }) => announced),
+    sentinels: sentinels.map(({ announced }) => `redis://127.0.0.1:${announced}`).join(),
     name,
     killMaster: async () => void master.process.kill('SIGKILL'),
     masterPort,
+    hangSentinel: () => void first?.process.kill('SIGSTOP'),
     stop: async () => {
       admin.disconnect()
       await Promise.all([...sentinels, master, replica].map((server) => server.stop()))
@@ -99,23 +173,109 @@ export async function startSentinels(): Promise<WatchedRedis> {
   }
 }
 
-async function startSentinel(name: string, masterPort: number): Promise<Server> {
+/** Starts one sentinel that speaks TLS itself, and watches a master that does not. */
+export async function startSentinelWithTls(
+  tls: TlsSettings,
+  name: string,
+  masterPort: number,
+  more = '',
+): Promise<Server> {
   const port = await freePort()
+  const { 'tls-replication': _, ...settings } = overTls(tls, port)
+  return startSentinel(
+    name,
+    port,
+    `${linesOf(settings)}\nsentinel monitor ${name} 127.0.0.1 ${masterPort} 1\n${more}`,
+  )
+}
+
+async function startSentinel(name: string, port: number, settings: string): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), 'auth-sentinel-'))
-  const settings = join(directory, 'sentinel.conf')
+  const file = join(directory, 'sentinel.conf')
   writeFileSync(
-    settings,
+    file,
     `bind 127.0.0.1
-port ${port}
 dir ${directory}
-sentinel monitor ${name} 127.0.0.1 ${masterPort} 2
+${settings}
 sentinel down-after-milliseconds ${name} 500
 sentinel failover-timeout ${name} 3000
 `,
   )
   const child = endWithThisProcess(
-    spawn(requireProgram('redis-server'), [settings, '--sentinel'], { stdio: 'ignore' }),
+    spawn(requireProgram('redis-server'), [file, '--sentinel'], { stdio: 'ignore' }),
   )
   await until(() => reachable(port))
   return { url: `redis://127.0.0.1:${port}`, port, process: child, stop: () => end(child, directory) }
+}
+
+function linesOf(settings: Record<string, string>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} ${value}`)
+    .join('\n')
+}
+
+export interface ClusteredRedis {
+  /** Ports of the nodes, each of which is master of a part of the slots. */
+  ports: number[]
+  stop(): Promise<void>
+}
+
+interface Clustered {
+  tls?: TlsSettings
+  password?: string
+  /** More settings of each node. */
+  settings?: Record<string, string>
+  /** Gives the port that clients are told instead of a node's own. */
+  announce?: (port: number) => Promise<number> | number
+}
+
+const SLOTS = 16_384
+
+/** Starts a Redis Cluster of two masters. */
+export async function startCluster({
+  tls,
+  password,
+  settings = {},
+  announce = (port) => port,
+}: Clustered = {}): Promise<ClusteredRedis> {
+  // Of whatever name the nodes' certificate is.
+  const checkServerIdentity = () => undefined
+  const trust = {
+    host: '127.0.0.1',
+    ...(tls && { tls: { ca: readFileSync(tls.authority), checkServerIdentity } }),
+  }
+  const nodes = await Promise.all(
+    [0, 1].map(async (index) => {
+      const [port, bus] = await Promise.all([freePort(), freePort()])
+      const announced = await announce(port)
+      const all = {
+        ...(tls && { ...overTls(tls, port), 'tls-cluster': 'yes' }),
+        ...(password && { requirepass: password, masterauth: password }),
+        'cluster-enabled': 'yes',
+        'cluster-port': String(bus),
+        'cluster-announce-bus-port': String(bus),
+        [tls ? 'cluster-announce-tls-port' : 'cluster-announce-port']: String(announced),
+        ...settings,
+      }
+      const server = await startRedis({ port, args: argsOf(all) })
+      const admin = new Redis({ ...trust, port, ...(password && { password }) })
+      await admin.cluster('ADDSLOTSRANGE', (index * SLOTS) / 2, ((index + 1) * SLOTS) / 2 - 1)
+      return { ...server, admin, bus, announced }
+    }),
+  )
+  const [first, second] = nodes
+  await first?.admin.call('CLUSTER', 'MEET', '127.0.0.1', String(second?.port), String(second?.bus))
+  for (const { admin } of nodes) {
+    await until(async () => {
+      const info = String(await admin.cluster('INFO'))
+      if (!/cluster_state:ok/.test(info) || !/cluster_known_nodes:2/.test(info)) throw new Error(info)
+    })
+    admin.disconnect()
+  }
+  return {
+    ports: nodes.map(({ announced }) => announced),
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()))
+    },
+  }
 }

@@ -1,0 +1,49 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+
+/** Certificates and a key, in PEM form. Without `ca` the authorities count that Node.js trusts. */
+export interface TlsFiles {
+  ca?: string
+  cert?: string
+  key?: string
+}
+
+/** Says what is wrong with a setting, in words that follow its name and a colon. */
+export type Complain = (problem: string) => void
+
+/** The files' names in a URL, which are libpq's, and their names in Node.js. */
+const PARAMETERS = { sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key' } as const
+
+export const TLS_PARAMETERS = Object.keys(PARAMETERS)
+
+/** Reads the files that are named by the parameters of one URL or, where they agree, of several. */
+export function readTlsFiles(parameters: URLSearchParams[], complain: Complain): TlsFiles {
+  const files: TlsFiles = {}
+  for (const [name, use] of Object.entries(PARAMETERS)) {
+    const [path, ...others] = new Set(parameters.flatMap((each) => each.getAll(name)))
+    if (others.length > 0) complain(`names several files as ${name}: there can be one`)
+    if (path === undefined) continue
+    try {
+      files[use] = readFileSync(path, 'utf8')
+    } catch (error) {
+      complain(`its ${name} cannot be read (${(error as NodeJS.ErrnoException).code})`)
+      return {}
+    }
+  }
+  if ((files.cert === undefined) !== (files.key === undefined)) complain('needs both sslcert and sslkey')
+  else if (!areUsable(files))
+    complain(`has files that are not what ${TLS_PARAMETERS.join(', ')} should be, in PEM`)
+  return files
+}
+
+function areUsable(files: TlsFiles): boolean {
+  try {
+    createSecureContext(files)
+    // Node.js passes over an authority that it cannot read, and then trusts nobody.
+    if (files.ca !== undefined) new X509Certificate(files.ca)
+    return true
+  } catch {
+    return false
+  }
+}

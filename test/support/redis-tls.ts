@@ -1,0 +1,77 @@
+import type { Test } from 'tap'
+import { type Backends, environmentOf, logIn, MOBILE, send, startBackends, userInserter } from '../helper.js'
+import { type Certificate, createAuthority } from './certificates.js'
+import { isNothingButTls, type Recorder } from './recorder.js'
+import { type Exit, runCli, startService } from './service-process.js'
+
+/** The password of the tests' Redis, which nobody on the way may read. */
+export const REDIS_PASSWORD = 'never-in-the-clear'
+
+/** The name by which the tests' servers are usually asked. */
+export const HERE = 'IP:127.0.0.1'
+
+export const SENTINEL = { REDIS_MODE: 'sentinel', REDIS_SENTINEL_NAME: 'sessions' }
+
+/** A service whose Redis is any that a test names, and an authority that it is told to trust. */
+export async function createTlsScene(t: Test) {
+  const backends: Backends = await startBackends(t)
+  await userInserter(backends.sql)({ mobile: MOBILE })
+  const authority = createAuthority()
+  const env = { ...environmentOf(backends), PORT: '0' }
+  /** Settings for a server that shows this certificate. */
+  const showing = (issued: Certificate) => ({ ...issued, authority: authority.certificate })
+
+  return {
+    authority,
+    showing,
+    tls: showing(authority.issue(HERE)),
+    /** A URL by which a Redis is trusted whose certificate is of this authority. */
+    urlOf: (port: number, { host = '127.0.0.1', scheme = 'rediss', path = '' } = {}) =>
+      `${scheme}://:${REDIS_PASSWORD}@${host}:${port}${path}?sslrootcert=${authority.certificate}`,
+    run: (settings: NodeJS.ProcessEnv) => runCli(['serve'], { ...env, ...settings }),
+    env,
+    serves,
+  }
+
+  /** Starts the service, which logs in, checks and logs out. */
+  async function serves(t: Test, settings: NodeJS.ProcessEnv): Promise<{ url: string }> {
+    const service = await startService(t, { env: { ...env, PORT: undefined, ...settings } })
+    const token = await logIn(service.url)
+    t.equal((await identify(service.url, token)).status, 200)
+    t.equal((await send(service.url, 'POST', '/logout', { token })).status, 200)
+    return service
+  }
+}
+
+export function identify(url: string, token: string) {
+  return send(url, 'GET', '/identify', { token })
+}
+
+/** What the service said to Redis was heard, and not understood. */
+export function heardOnlyTls(t: Test, recorder: Recorder): void {
+  const heard = recorder.heard()
+  t.ok(heard.filter(({ length }) => length > 500).length >= 4, `${heard.length} streams`)
+  for (const stream of heard) t.ok(isNothingButTls(stream), stream.subarray(0, 40).toString('latin1'))
+  t.notMatch(text(heard), REDIS_PASSWORD)
+}
+
+/** Whoever listens on the way to a server that speaks no TLS learns nothing. */
+export function heardNoCommand(t: Test, recorder: Recorder): void {
+  t.notMatch(
+    text(recorder.heard()),
+    new RegExp(`${REDIS_PASSWORD}|HELLO|AUTH|PING|INFO|SENTINEL|CLUSTER`, 'i'),
+  )
+}
+
+function text(heard: Buffer[]): string {
+  return Buffer.concat(heard).toString('latin1')
+}
+
+/** One line for the operator, and no minute of waiting for what waiting does not cure. */
+export function refusedAtOnce(t: Test, { code, stdout, stderr }: Exit, why: RegExp): void {
+  t.equal(code, 1)
+  t.match(stderr, /^auth-service: Redis refuses the connection: [^\n]+\n$/)
+  t.match(stderr, why)
+  t.notMatch(stdout, 'waiting for')
+  t.notMatch(stdout + stderr, REDIS_PASSWORD)
+}
