@@ -1,12 +1,63 @@
-import { resolve } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { FILE_SETTINGS, loadConfig, SETTINGS } from '../src/config.js'
 import { OperatorError } from '../src/errors.js'
 import { SECRET } from './helper.js'
+import { createAuthority } from './support/certificates.js'
+import { temporaryDirectory } from './support/service-process.js'
 
 const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'redis://redis.test:6379' }
 const SERVERS = { ...STORES, JWT_SECRET: SECRET }
 const EARLIER = [SECRET.replace('kXp', 'pXk'), SECRET.replace('kXp', 'Xkp')]
+
+/** A password of every character that an URL could take for its own. */
+const ODD = `p@s:s/w?o#r%d 100%25,"'[]{}|\\^~+&=é`
+
+const IN_PASSWORD = [
+  '@',
+  '#',
+  '/',
+  '?',
+  ':',
+  '%',
+  ' ',
+  '\t',
+  '\n',
+  '@@',
+  '%zz',
+  '%ff',
+  '%4',
+  '/@',
+  '?@',
+  '#@',
+  '@[',
+  ':@',
+]
+
+/** URLs with such a character unescaped, and others in whose host or path a part of a password may stand. */
+const AMBIGUOUS: Record<string, string[]> = {
+  DATABASE_URL: [
+    ...IN_PASSWORD.map((mark) => `postgres://auth:Zq7${mark}Wx8@db.test/auth`),
+    ...IN_PASSWORD.map((mark) => `postgres://Zq7${mark}Wx8:p@db.test:5432/auth?sslmode=verify-full`),
+    ...[
+      'postgres://auth:1/Wx8@db.test/auth',
+      'postgres://auth:1?Wx8@db.test',
+      'postgres://auth:1#Wx8@db.test',
+    ],
+    ...['postgres://auth:p@Zq7,Wx8/auth', 'postgres://auth:p@Zq7:x8/auth', 'postgres://auth:p@Zq7:0/auth'],
+    ...['postgres://auth:p@Zq7:65536/auth', 'postgres://auth:p@/Zq7', 'postgres://auth:p@:5432/Zq7'],
+    ...['postgres://auth:p@Zq7$Wx8/auth', 'postgres://auth:p@Zq7%40Wx8/auth', 'postgres://auth:p@[Zq7]/auth'],
+    ...['postgres://u:p@h/auth?host=Zq7%40Wx8', 'postgres://u:p@h/auth?port=Zq7', 'postgres://u:p@h/%ff?Zq7'],
+    'postgres://u:p@h/auth#Zq7',
+  ],
+  REDIS_URL: [
+    ...[...IN_PASSWORD, ','].map((mark) => `redis://:Zq7${mark}Wx8@db.test`),
+    ...[...IN_PASSWORD, ','].map((mark) => `rediss://Zq7${mark}Wx8:p@db.test:6379/1`),
+    ...['redis://:1/Wx8@db.test', 'redis://:1?Wx8@db.test', 'redis://:1#Wx8@db.test', 'redis://:p@Zq7$Wx8'],
+    ...['redis://:p@Zq7:x8', 'redis://:p@', 'redis://:p@Zq7%40Wx8', 'redis://:p@h#Zq7'],
+  ],
+}
 
 t.test('defaults', async (t) => {
   t.test('an empty environment gives the embedded service with the documented values', async (t) => {
@@ -139,6 +190,46 @@ t.test('every setting', async (t) => {
   })
 })
 
+t.test('accepted', async (t) => {
+  t.test('URLs of PostgreSQL, as they are', async (t) => {
+    for (const url of [
+      'postgres://db.test/auth',
+      'postgresql://u@db.test',
+      'POSTGRES://u:p@10.0.0.1:5432/auth',
+      'postgres://u:p@[::1]:5432/auth?application_name=a&connect_timeout=1',
+      `postgres://u:${encodeURIComponent(ODD)}@my_db/auth`,
+      'postgres://u:p@%2Frun%2Fpostgresql/auth',
+      'postgres://u:p@db.test/auth?host=/run/postgresql',
+    ]) {
+      const { stores } = loadConfig({ ...SERVERS, DATABASE_URL: url })
+      t.match(stores, { database: { url } })
+    }
+  })
+
+  t.test('URLs of Redis, decoded: credentials of one hold for all', async (t) => {
+    const read = (REDIS_URL: string, mode = {}) => {
+      const { stores } = loadConfig({ ...SERVERS, ...mode, REDIS_URL })
+      return stores.kind === 'servers' ? stores.redis : undefined
+    }
+    const plain = { mode: 'single', username: undefined, password: undefined, database: 0, tls: undefined }
+    const at = (host: string, port = 6379) => ({ servers: [{ host, port }], sentinelName: undefined })
+
+    t.same(read('redis://my_redis'), { ...plain, ...at('my_redis') })
+    t.same(read('redis://[::1]:7000/2'), { ...plain, ...at('::1', 7000), database: 2 })
+    t.same(read('REDISS://u@h'), { ...plain, ...at('h'), username: 'u', tls: {} })
+    t.same(read(`rediss://:${encodeURIComponent(ODD)}@h`), { ...plain, ...at('h'), password: ODD, tls: {} })
+    t.match(read('redis://a:1, redis://u:p@b:2,redis://u:p@c', { REDIS_MODE: 'cluster' }), {
+      servers: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 2 },
+        { host: 'c', port: 6379 },
+      ],
+      username: 'u',
+      password: 'p',
+    })
+  })
+})
+
 t.test('refused', async (t) => {
   const bad: Record<string, string[]> = {
     PORT: ['-1', '65536', '3000.5', 'http', '80 81', 'NaN', 'Infinity', ' '],
@@ -151,12 +242,23 @@ t.test('refused', async (t) => {
       'postgres://u:%E9@db.test/auth',
     ],
     REDIS_URL: [
-      'redis.test:6379',
-      'http://redis.test',
-      'redis:///',
-      '/run/redis.sock',
-      'redis://u:%E9@redis.test',
-      'redis://u:%zz@redis.test',
+      ...[
+        'redis.test:6379',
+        'http://redis.test',
+        'redis:///',
+        '/run/redis.sock',
+        'redis://h/name',
+        'redis://h/1/2',
+      ],
+      ...[
+        'redis://u:%E9@redis.test',
+        'redis://u:%zz@redis.test',
+        'redis://h:0',
+        'redis://h:65536',
+        'redis://[::g]',
+        'redis://a_b,',
+        'redis://%2Frun%2Fredis',
+      ],
     ],
     JWT_SECRET: ['short', 'a'.repeat(64)],
     JWT_PREVIOUS_SECRETS: [
@@ -227,6 +329,97 @@ t.test('refused', async (t) => {
       t.match(message, /TRUST_PROXY: .*everybody \(\/0\) is refused/, everybody)
       t.same(namedIn(message).sort(), ['PORT', 'TRUST_PROXY'])
     }
+  })
+
+  t.test('a URL whose password could be read in two ways, with the way out and no part of it', async (t) => {
+    for (const [name, urls] of Object.entries(AMBIGUOUS)) {
+      for (const url of urls) {
+        const message = refusal(t, { ...SERVERS, [name]: url })
+
+        t.match(message, new RegExp(`^cannot start: ${name}: expected .* percent-escaped`), url)
+        t.same(namedIn(message), [name], url)
+        t.notMatch(message, /Zq7|Wx8|db\.test|\n/, url)
+      }
+    }
+  })
+
+  t.test('the same in a file, and for each of several', async (t) => {
+    const file = join(temporaryDirectory(), 'url')
+    for (const [name, urls] of Object.entries(AMBIGUOUS)) {
+      for (const url of urls) {
+        writeFileSync(file, `${url}\n`)
+        const { [name as 'REDIS_URL']: _, ...others } = SERVERS
+
+        const messages = [
+          refusal(t, { ...others, [`${name}_FILE`]: file }),
+          ...(name === 'REDIS_URL'
+            ? [refusal(t, { ...SERVERS, REDIS_MODE: 'cluster', REDIS_URL: `redis://db.test, ${url}` })]
+            : []),
+        ]
+
+        for (const message of messages) {
+          t.match(message, new RegExp(`^cannot start: ${name}: expected .* percent-escaped`), url)
+          t.notMatch(message, /Zq7|Wx8|db\.test|\n/, url)
+        }
+      }
+    }
+  })
+
+  t.test('certificates that cannot count, by their parameter and without their path', async (t) => {
+    const authority = createAuthority()
+    const garbage = join(temporaryDirectory(), 'garbage')
+    writeFileSync(garbage, 'no certificate')
+    const redis: Record<string, RegExp> = {
+      [`redis://h?sslrootcert=${authority.certificate}`]: /has certificates for redis:/,
+      'rediss://h?sslrootcert=/no/such/file': /its sslrootcert cannot be read \(ENOENT\)/,
+      'rediss://h?sslrootcert=': /its sslrootcert cannot be read \(ENOENT\)/,
+      [`rediss://h?sslrootcert=${garbage}`]: /in PEM/,
+      [`rediss://h?sslcert=${authority.certificate}`]: /needs both sslcert and sslkey/,
+      [`rediss://h?sslcert=${authority.certificate}&sslkey=${createAuthority().key}`]: /in PEM/,
+      'rediss://h?rejectUnauthorized=false': /can have no parameters but/,
+      'rediss://h?tls=': /can have no parameters but/,
+      'redis://h?password=Zq7': /can have no parameters but/,
+    }
+    const postgres: Record<string, RegExp> = {
+      'postgres://h/db?sslrootcert=/no/such/file': /its sslrootcert cannot be read \(ENOENT\)/,
+      [`postgres://h/db?sslmode=verify-full&sslrootcert=${garbage}`]: /in PEM/,
+      [`postgres://h/db?sslmode=no-verify&sslrootcert=${authority.certificate}`]: /use sslmode=verify-full/,
+      [`postgres://h/db?sslmode=disable&sslrootcert=${authority.certificate}`]: /use sslmode=verify-full/,
+    }
+
+    for (const [name, cases] of Object.entries({ REDIS_URL: redis, DATABASE_URL: postgres })) {
+      for (const [url, why] of Object.entries(cases)) {
+        const message = refusal(t, { ...SERVERS, [name]: url })
+
+        t.match(message, new RegExp(`^cannot start: ${name}: .*${why.source}`), url)
+        t.notMatch(message, /\n|\/no\/such|garbage|Zq7|auth-\w/, url)
+      }
+    }
+  })
+
+  t.test('several addresses of one Redis that do not agree', async (t) => {
+    const authority = createAuthority()
+    const cases: Record<string, RegExp> = {
+      'redis://a,rediss://b': /mixes redis:\/\/ and rediss:/,
+      'redis://:Zq7@a,redis://:Wx8@b': /has several users or passwords/,
+      'redis://Zq7:x@a,redis://Wx8:x@b,redis://c': /has several users or passwords/,
+      'redis://a/1,redis://b/2': /names several databases/,
+      [`rediss://a?sslrootcert=${authority.certificate},rediss://b?sslrootcert=/tmp/other`]:
+        /names several files as sslrootcert/,
+    }
+
+    for (const [url, why] of Object.entries(cases)) {
+      for (const mode of [{ REDIS_MODE: 'sentinel', REDIS_SENTINEL_NAME: 'n' }, { REDIS_MODE: 'cluster' }]) {
+        const message = refusal(t, { ...SERVERS, ...mode, REDIS_URL: url })
+
+        t.match(message, new RegExp(`^cannot start: REDIS_URL: ${why.source}`), url)
+        t.notMatch(message, /Zq7|Wx8|\n/)
+      }
+    }
+    t.match(
+      refusal(t, { ...SERVERS, REDIS_MODE: 'cluster', REDIS_URL: 'redis://a/1' }),
+      /a cluster has none but 0/,
+    )
   })
 
   t.test('all problems at once, in one line, and no value', async (t) => {

@@ -58,6 +58,21 @@ t.test('1 and one line that says what to do', async (t) => {
     }
   })
 
+  t.test('a password in a URL is not escaped: no part of it is printed', async (t) => {
+    const wrong = [
+      { DATABASE_URL: 'postgres://auth:hun@ter2@127.0.0.1/auth' },
+      { DATABASE_URL: 'postgres://auth:50%hunter2@127.0.0.1/auth' },
+      { REDIS_URL: 'redis://:1/hunter2@127.0.0.1' },
+    ]
+
+    for (const [index, command] of [['serve'], ['migrate'], ['user', 'show', '--user', '1']].entries()) {
+      const exit = await runCli(command, { ...env, ...wrong[index] })
+
+      refusedAtOnce(t, exit, /_URL: expected .* percent-escaped/)
+      t.notMatch(exit.stdout + exit.stderr, /hun|ter2/)
+    }
+  })
+
   t.test('the action log cannot be written', async (t) => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')
