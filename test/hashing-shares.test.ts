@@ -60,9 +60,11 @@ t.test('a flood of logins leaves the others in', async (t) => {
       }
       const floodStatuses = await flood.stop()
 
-      // All of them get in where a hash takes a third of a second. A machine that is so busy with other things that a second and
-      // a half is not enough for two hashes has them late, but never shed.
-      t.ok(outcomes.shed <= 1 && outcomes.in >= others / 3, JSON.stringify(outcomes))
+      const said = `${JSON.stringify(outcomes)} of ${others} others`
+      // All of them get in where a hash takes a third of a second. Where two do not fit into the second and a half that a login
+      // may take, because the machine is busy with something else, nothing can be said of shares.
+      if (outcomes.late > others / 4) return t.skip(`no time for hashing: ${said}`)
+      t.ok(outcomes.shed <= 1 && outcomes.in >= others * 0.7, said)
       t.ok(floodStatuses.includes(401), 'the flood has a share too')
       t.ok(floodStatuses.includes(503), 'the flood was one')
     })
