@@ -41,6 +41,7 @@ import { createClients } from './services/clients.js'
 import type { KeyRing } from './services/key-ring.js'
 import { createPasswords } from './services/passwords.js'
 import { createSessions } from './services/sessions.js'
+import { findStoredCosts } from './services/stored-costs.js'
 import { createThrottle } from './services/throttle.js'
 import { createTokens } from './services/tokens.js'
 import { createUsers } from './services/users.js'
@@ -72,6 +73,11 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   warmUp.catch(() => undefined)
   app.addHook('onReady', () => warmUp)
   app.addHook('onClose', passwords.close)
+  const closing = new AbortController()
+  app.addHook('onListen', async () => {
+    findStoredCosts({ accounts, passwords, signal: closing.signal }).catch(() => undefined)
+  })
+  app.addHook('preClose', async () => closing.abort())
   const throttle = createThrottle({ counts, ...config.throttle })
   const sessions = createSessions({
     accounts,

@@ -22,12 +22,12 @@ const FLOODS: Record<string, { others: number; attemptOf: (index: number) => Att
   },
   'one address that tries one account': {
     others: 9,
-    attemptOf: () => ({ mobile: '+8613900139000', address: '192.0.2.1' }),
+    attemptOf: () => ({ mobile: '+8613900138888', address: '192.0.2.1' }),
   },
   'many networks that try one account': {
     others: 9,
     attemptOf: (index) => ({
-      mobile: '+8613900139000',
+      mobile: '+8613900138889',
       address: `${100 + (index % 90)}.${index % 250}.2.1`,
     }),
   },
@@ -48,7 +48,7 @@ t.test('a flood of logins leaves the others in', async (t) => {
 
   for (const [who, { others, attemptOf }] of Object.entries(FLOODS)) {
     t.test(`of ${who}`, async (t) => {
-      const flood = startFlood(service, attemptOf, msPerHash)
+      const flood = startFlood(service, attemptOf)
       const outcomes = { in: 0, shed: 0, late: 0 }
       // One after another, and so less than their share: with the flood it is more than can be done.
       for (const user of users.slice(0, others)) {
@@ -63,7 +63,10 @@ t.test('a flood of logins leaves the others in', async (t) => {
       const said = `${JSON.stringify(outcomes)} of ${others} others`
       // All of them get in where a hash takes a third of a second. Where two do not fit into the second and a half that a login
       // may take, because the machine is busy with something else, nothing can be said of shares.
-      if (outcomes.late > others / 4) return t.skip(`no time for hashing: ${said}`)
+      if (outcomes.late > others / 4) {
+        t.pass(said, { skip: 'no time for hashing' })
+        return
+      }
       t.ok(outcomes.shed <= 1 && outcomes.in >= others * 0.7, said)
       t.ok(floodStatuses.includes(401), 'the flood has a share too')
       t.ok(floodStatuses.includes(503), 'the flood was one')
@@ -88,17 +91,24 @@ async function affordableCost() {
   }
 }
 
-/** Three times what can be done: nine in a second where a hash takes a third of one. */
-function startFlood(service: Service, attemptOf: (index: number) => Attempt, msPerHash: number) {
-  const answers: Promise<number>[] = []
-  const timer = setInterval(
-    () => answers.push(statusOf(service, attemptOf(answers.length))),
-    msPerHash / 3 / threads,
-  )
+/** More clients than there is room for, each of which tries again and again. Gives what they were answered. */
+function startFlood(service: Service, attemptOf: (index: number) => Attempt) {
+  const statuses: number[] = []
+  let stopped = false
+  let attempts = 0
+  const client = async () => {
+    while (!stopped) {
+      const status = await statusOf(service, attemptOf(attempts++))
+      statuses.push(status)
+      if (status === 503) await sleep(250)
+    }
+  }
+  const clients = Array.from({ length: 20 * threads }, client)
   return {
-    stop: () => {
-      clearInterval(timer)
-      return Promise.all(answers)
+    stop: async () => {
+      stopped = true
+      await Promise.all(clients)
+      return statuses
     },
   }
 }

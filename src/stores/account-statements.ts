@@ -99,6 +99,23 @@ export function prepareAccountStatements(database: Database) {
     return rows[0]
   }
 
+  const password = sql.identifier('password')
+  const userId = sql.identifier('user_id')
+  const pageOfHashes = new PgDialect().sqlToQuery(sql`
+    select max(${userId})::float8 as last,
+           coalesce(json_agg(distinct substring(${password} from ${placeholder('cost')}::text)), '[]') as costs
+    from (select ${userId}, ${password} from ${userLogin} where ${userId} > ${placeholder('after')}::bigint
+          order by ${userId} limit ${placeholder('rows')}::int) as page`).sql
+
+  async function readCosts({ after, rows, cost }: HashPage): Promise<HashCosts> {
+    const found = await database.$client.query<HashCosts>({
+      name: 'read_costs',
+      text: pageOfHashes,
+      values: [cost, after, rows],
+    })
+    return found.rows[0] ?? { last: null, costs: [] }
+  }
+
   const change = (set: Changes, where: SQL | undefined) => database.update(userLogin).set(set).where(where)
   const update = (name: string, set: Changes, where: SQL | undefined) =>
     change(set, where).returning(heldSession).prepare(name)
@@ -154,6 +171,7 @@ export function prepareAccountStatements(database: Database) {
     setPassword: administer('set_password', { ...ended, ...newHash }),
 
     add,
+    readCosts,
     any: database.select({ userId: userLogin.userId }).from(userLogin).limit(1).prepare('any_user'),
     liveSessions: database
       .select(heldSession)
@@ -179,6 +197,21 @@ export interface NewAccount {
 interface AddedRow {
   user_id: string
   created_at: number
+}
+
+/** Stored hashes, by user id. */
+export interface HashPage {
+  /** The user id after which it begins. */
+  after: number
+  rows: number
+  /** What finds the cost in a hash: a regular expression with one group. */
+  cost: string
+}
+
+/** The different costs in it, null among them for what has none. `last` is its last user id, null where there is none. */
+export interface HashCosts {
+  last: number | null
+  costs: (string | null)[]
 }
 
 /** By user id, of those that there are: the session of an active user as the registry spells it, or the status of another. */

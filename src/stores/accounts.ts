@@ -1,4 +1,4 @@
-import type { AccountStatements, NewAccount, Standings } from './account-statements.js'
+import type { AccountStatements, HashCosts, HashPage, NewAccount, Standings } from './account-statements.js'
 import { createAskAgain } from './ask-again.js'
 import type { Postgres } from './postgres.js'
 
@@ -94,6 +94,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     add,
     any,
     liveSessions,
+    readCosts,
     readClock,
     ping,
   }
@@ -197,6 +198,11 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
   /** Every session that has not ended or expired. Reads the whole table: for the embedded start only. */
   async function liveSessions(): Promise<HeldSession[]> {
     return postgres.run((statements) => statements.liveSessions.execute(), 10_000)
+  }
+
+  /** With what costs the hashes of some users are stored. */
+  function readCosts(page: HashPage): Promise<HashCosts> {
+    return postgres.run((statements) => statements.readCosts(page))
   }
 
   /** The moment that it is for the database, for deadlines where no row has said it. */
