@@ -34,8 +34,7 @@ const MAX_STORED_COST = 15
 /** How long a refusal may take on behalf of costly hashes of others, in milliseconds: it has to come in time nevertheless. */
 const MAX_DRAWN_OUT_MS = 1000
 
-/** What this service reads, and its cost. PostgreSQL reads the same of it as JavaScript. */
-export const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
+const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
 
 /** A job that somebody waits for until `end`, and how they are told of it. */
 interface QueuedJob extends Claim {

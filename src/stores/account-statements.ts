@@ -99,21 +99,20 @@ export function prepareAccountStatements(database: Database) {
     return rows[0]
   }
 
-  const password = sql.identifier('password')
-  const userId = sql.identifier('user_id')
-  const pageOfHashes = new PgDialect().sqlToQuery(sql`
-    select max(${userId})::float8 as last,
-           coalesce(json_agg(distinct substring(${password} from ${placeholder('cost')}::text)), '[]') as costs
-    from (select ${userId}, ${password} from ${userLogin} where ${userId} > ${placeholder('after')}::bigint
-          order by ${userId} limit ${placeholder('rows')}::int) as page`).sql
+  // Not by a regular expression, which takes PostgreSQL ten times as long.
+  const costsOfPage = new PgDialect().sqlToQuery(sql`
+    select max(user_id)::float8 as last, coalesce(json_agg(distinct substr(password, 5, 2)) filter (
+             where length(password) = 60 and left(password, 4) in ('$2a$', '$2b$', '$2y$')), '[]') as costs
+    from (select user_id, password from ${userLogin} where user_id > ${placeholder('after')}::bigint
+          order by user_id limit ${placeholder('rows')}::int) as page`).sql
 
-  async function readCosts({ after, rows, cost }: HashPage): Promise<HashCosts> {
-    const found = await database.$client.query<HashCosts>({
+  async function readCosts(after: number, rows: number): Promise<CostsOfPage> {
+    const { rows: found } = await database.$client.query<CostsOfPage>({
       name: 'read_costs',
-      text: pageOfHashes,
-      values: [cost, after, rows],
+      text: costsOfPage,
+      values: [after, rows],
     })
-    return found.rows[0] ?? { last: null, costs: [] }
+    return found[0] ?? { last: null, costs: [] }
   }
 
   const change = (set: Changes, where: SQL | undefined) => database.update(userLogin).set(set).where(where)
@@ -199,19 +198,10 @@ interface AddedRow {
   created_at: number
 }
 
-/** Stored hashes, by user id. */
-export interface HashPage {
-  /** The user id after which it begins. */
-  after: number
-  rows: number
-  /** What finds the cost in a hash: a regular expression with one group. */
-  cost: string
-}
-
-/** The different costs in it, null among them for what has none. `last` is its last user id, null where there is none. */
-export interface HashCosts {
+/** The costs of some users' bcrypt hashes as they are spelled there, each once; `last` of the users, null where there is none. */
+export interface CostsOfPage {
   last: number | null
-  costs: (string | null)[]
+  costs: string[]
 }
 
 /** By user id, of those that there are: the session of an active user as the registry spells it, or the status of another. */

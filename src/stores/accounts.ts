@@ -1,4 +1,4 @@
-import type { AccountStatements, HashCosts, HashPage, NewAccount, Standings } from './account-statements.js'
+import type { AccountStatements, CostsOfPage, NewAccount, Standings } from './account-statements.js'
 import { createAskAgain } from './ask-again.js'
 import type { Postgres } from './postgres.js'
 
@@ -200,9 +200,9 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return postgres.run((statements) => statements.liveSessions.execute(), 10_000)
   }
 
-  /** With what costs the hashes of some users are stored. */
-  function readCosts(page: HashPage): Promise<HashCosts> {
-    return postgres.run((statements) => statements.readCosts(page))
+  /** With what costs the hashes of so many users after this one are stored. */
+  function readCosts(after: number, rows: number): Promise<CostsOfPage> {
+    return postgres.run((statements) => statements.readCosts(after, rows))
   }
 
   /** The moment that it is for the database, for deadlines where no row has said it. */
