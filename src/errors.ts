@@ -116,5 +116,15 @@ export class Unavailable extends Refusal {
 /** A password was not hashed and will not be: nobody has learned anything about it. */
 export class NotHashed extends Unavailable {}
 
+/** A password is being compared, and there is no time left to wait for the outcome. */
+export class ComparedTooLate extends Unavailable {
+  readonly outcome: Promise<boolean>
+
+  constructor(outcome: Promise<boolean>) {
+    super('out of time while hashing')
+    this.outcome = outcome
+  }
+}
+
 /** What stops a command or the start of the service. Its message is one readable line for the operator. */
 export class OperatorError extends Error {}

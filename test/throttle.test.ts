@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap'
-import { createThrottle } from '../src/services/throttle.js'
+import { ComparedTooLate, NotHashed, Unavailable } from '../src/errors.js'
+import { createThrottle, type Throttle } from '../src/services/throttle.js'
+import { createMemoryAttemptCounts } from '../src/stores/memory-attempt-counts.js'
 import { basic, build, MOBILE, PASSWORD, type Service } from './helper.js'
 import { until } from './support/servers.js'
 
@@ -217,6 +219,57 @@ t.test('failures of POST /password and POST /login are one count', async (t) => 
     { event: 'password_refused', reason: 'too many failures' },
     { event: 'login_throttled', reason: 'too many failures' },
   ])
+})
+
+t.test('an attempt that was answered 503', async (t) => {
+  const claim = { account: MOBILE, network: HOME, isKnown: true }
+  const start = () =>
+    createThrottle({ counts: createMemoryAttemptCounts(), maxFailures: 2, windowSeconds: 900 })
+  const attempts = (throttle: Throttle, outcomes: (() => Unavailable)[]) =>
+    outcomes.reduce(
+      (before, outcome) =>
+        before.then(() =>
+          t.rejects(
+            throttle.prove(claim, () => Promise.reject(outcome())),
+            Unavailable,
+          ),
+        ),
+      Promise.resolve<unknown>(undefined),
+    )
+
+  t.test('is not counted where the password was never hashed', async (t) => {
+    const throttle = start()
+    await attempts(
+      throttle,
+      Array(5).fill(() => new NotHashed('queue is full')),
+    )
+
+    t.equal(await throttle.prove(claim, async () => true), true)
+  })
+
+  t.test('is counted by what its hash says in the end', async (t) => {
+    const right = start()
+    await attempts(
+      right,
+      Array(5).fill(() => new ComparedTooLate(Promise.resolve(true))),
+    )
+    t.equal(await right.prove(claim, async () => true), true)
+
+    for (const outcome of [
+      () => Promise.resolve(false),
+      () => Promise.reject(new Error('the thread died')),
+    ]) {
+      const wrong = start()
+      await attempts(
+        wrong,
+        Array(2).fill(() => new ComparedTooLate(outcome())),
+      )
+      await t.rejects(
+        wrong.prove(claim, async () => true),
+        { slug: 'too_many_attempts' },
+      )
+    }
+  })
 })
 
 t.test('what an operator sets counts at once', async (t) => {

@@ -4,7 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Type } from '@sinclair/typebox'
 import { Piscina } from 'piscina'
-import { NotHashed, Refusal, Unavailable } from '../errors.js'
+import { ComparedTooLate, NotHashed, Refusal, Unavailable } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
 import { CODE_FOLDER } from '../places.js'
 import { type Claim, type Claimant, createFairQueue } from './fair-queue.js'
@@ -42,6 +42,8 @@ interface QueuedJob extends Claim {
   end: number
   resolve: (result: PasswordResult) => void
   reject: (error: Unavailable) => void
+  /** Once it has begun. */
+  result?: Promise<PasswordResult>
 }
 
 export type Passwords = ReturnType<typeof createPasswords>
@@ -83,7 +85,8 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
    * unreadable one.
    *
    * @throws NotHashed when there is no room in the queue, or its turn did not come in time.
-   * @throws Unavailable when it took too long.
+   * @throws ComparedTooLate when it took too long.
+   * @throws Unavailable when it failed.
    */
   async function matches(
     password: string,
@@ -149,8 +152,16 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   }
 
   function giveUp(queued: QueuedJob): void {
-    const waits = queue.remove(queued)
-    queued.reject(waits ? new NotHashed('no turn in time') : new Unavailable('out of time while hashing'))
+    queue.remove(queued)
+    const { result } = queued
+    if (!result) {
+      queued.reject(new NotHashed('no turn in time'))
+      return
+    }
+    const outcome = result.then(({ matches }) => matches)
+    // Not everybody wants to know.
+    outcome.catch(() => undefined)
+    queued.reject(new ComparedTooLate(outcome))
   }
 
   /** Gives every idle thread the job whose turn it is. */
@@ -166,7 +177,10 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
     const { job, end, resolve, reject } = queued
     // The event loop may have been too busy for its timer.
     if (performance.now() >= end) reject(new NotHashed('no turn in time'))
-    else await compute(job).then(resolve, reject)
+    else {
+      queued.result = compute(job)
+      await queued.result.then(resolve, reject)
+    }
     queue.finish(queued)
     beginNext()
   }

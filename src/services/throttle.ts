@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { NotHashed, Refusal, Unavailable } from '../errors.js'
+import { ComparedTooLate, NotHashed, Refusal, Unavailable } from '../errors.js'
 import type { AttemptCounts, AttemptLimits, Taken } from '../stores/attempt-counts.js'
 
 /** A network may fail this many times as often as a place of an account: a household or an office shares one. */
@@ -69,13 +69,20 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
     try {
       proved = await compare()
     } catch (error) {
-      await settle(charges, error instanceof NotHashed ? counts.giveBack : counts.fail)
+      if (error instanceof NotHashed) await settle(charges, counts.giveBack)
+      // Behind the answer: where there is no time for hashing, whoever is right must not be counted as a guesser.
+      else if (error instanceof ComparedTooLate) error.outcome.then((late) => conclude(charges, late), fail)
+      else await fail()
       throw error
     }
-    if (!proved) await settle(charges, counts.fail)
-    // Behind the answer: whoever proved the password need not wait for the count to be forgotten.
-    else for (const charge of charges) settle([charge], charge.whenProved)
+    // Behind the answer, too: whoever proved the password need not wait for the count to be forgotten.
+    if (proved) conclude(charges, true)
+    else await fail()
     return proved
+
+    function fail(): Promise<void> {
+      return conclude(charges, false)
+    }
   }
 
   /**
@@ -115,6 +122,11 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
     const taken = charges.filter((_, index) => answers[index]?.verdict === 'taken')
     await settle(taken, counts.giveBack)
     throw refusalOf(refused)
+  }
+
+  async function conclude(charges: readonly Charge[], proved: boolean): Promise<void> {
+    if (!proved) return settle(charges, counts.fail)
+    await Promise.all(charges.map((charge) => settle([charge], charge.whenProved)))
   }
 
   /** A count that cannot be brought up to date changes no answer. */
