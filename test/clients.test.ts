@@ -14,10 +14,10 @@ import { until } from './support/servers.js'
 import { runCli, temporaryDirectory } from './support/service-process.js'
 
 const backends = await startBackends(t)
-// Many of these credentials are wrong.
-const env = { LOGIN_MAX_FAILURES: '100' }
-const service = await build(t, { backends, env })
-const other = await build(t, { backends, env })
+/** Many credentials are wrong here. */
+const patient = { LOGIN_MAX_FAILURES: '100' }
+const service = await build(t, { backends, env: patient })
+const other = await build(t, { backends, env: patient })
 await service.addUser()
 const actionLog = `${temporaryDirectory()}/user_action.log`
 const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
