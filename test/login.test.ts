@@ -5,6 +5,19 @@ import t from 'tap'
 import { build, claimsOf, MOBILE, PASSWORD } from './helper.js'
 import { patiently } from './support/patience.js'
 
+t.test('200 with the old hash where there is no time for the new one', async (t) => {
+  const service = await build(t, { env: { BCRYPT_COST: '15' } })
+  await service.addUser()
+
+  const { status } = await patiently(() =>
+    service.call('POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } }),
+  )
+
+  const [row] = await service.sql`select password from user_login`
+  t.equal(status, 200)
+  t.match(row?.password, /^\$2b\$10\$/)
+})
+
 t.test('POST /login', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()

@@ -16,7 +16,7 @@ export const HASHING_BUDGET_MS = 1500
 export const OPERATOR_BUDGET_MS = 30_000
 
 /** How long a write may wait to be committed, in milliseconds from when it is sent. */
-const COMMIT_LIMIT_MS = 300
+export const COMMIT_LIMIT_MS = 300
 
 /** Waited beyond a commit's deadline before a caller is told 503, so that nothing commits after that answer. */
 export const COMMIT_MARGIN_MS = 40

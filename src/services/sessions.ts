@@ -8,6 +8,7 @@ import { createBatch } from './batch.js'
 import {
   ANSWER_BUDGET_MS,
   type Budget,
+  COMMIT_LIMIT_MS,
   COMMIT_MARGIN_MS,
   deadlineIn,
   HASHING_BUDGET_MS,
@@ -334,7 +335,7 @@ export function createSessions({
     return held ?? { ...NOBODY, userId: session.userId }
   }
 
-  /** The same password at the configured cost where the stored hash is cheaper; the old hash when there is no time. */
+  /** The same password at the configured cost where the stored hash is cheaper; the old hash when that leaves no time for the commit. */
   async function upgraded(
     storedHash: string,
     password: string,
@@ -342,7 +343,7 @@ export function createSessions({
     budget: Budget,
   ): Promise<string> {
     if (!passwords.isOutdated(storedHash)) return storedHash
-    return passwords.hash(password, claimant, budget.end).catch(() => storedHash)
+    return passwords.hash(password, claimant, budget.end - COMMIT_LIMIT_MS).catch(() => storedHash)
   }
 }
 
