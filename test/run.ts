@@ -18,6 +18,7 @@ const NEEDED = {
   'redis-server': 'redis-server',
   postgres: 'postgresql',
   initdb: 'postgresql',
+  psql: 'postgresql-client',
   pgbouncer: 'pgbouncer',
   nginx: 'nginx',
   caddy: 'caddy',
@@ -26,7 +27,8 @@ const NEEDED = {
   'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
   chromium: 'chromium',
   openssl: 'openssl',
-  ...(isCi && { faketime: 'faketime', ip: 'iproute2', 'redis-cli': 'redis-tools' }),
+  'redis-cli': 'redis-tools',
+  ...(isCi && { faketime: 'faketime', ip: 'iproute2' }),
 }
 
 /** The same for modules of Python. */

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { environmentOf, startBackends } from './helper.js'
-import { startPostgres, startRedis } from './support/servers.js'
+import { startRedis } from './support/servers.js'
 import { type Exit, runCli, startService, temporaryDirectory } from './support/service-process.js'
+import { startPostgresWithPasswords } from './support/topologies.js'
 
 const backends = await startBackends(t)
 const env = { ...environmentOf(backends), PORT: '0' }
@@ -113,6 +114,9 @@ t.test('1 and one line that says what to do', async (t) => {
 
   t.test('the database password is wrong, and is not printed', async (t) => {
     const { url } = await startPostgresWithPasswords(t)
+    const sql = postgres(url, { max: 1 })
+    await sql.unsafe(`create role app login password 'right' superuser`)
+    await sql.end()
     const as = (who: string) => url.replace('postgres@', `${who}@`)
 
     const [wrong, none, right] = await Promise.all(
@@ -203,19 +207,4 @@ async function emptyDatabase(t: Test): Promise<string> {
   await backends.sql.unsafe(`create database ${name}`)
   t.teardown(() => backends.sql.unsafe(`drop database ${name} with (force)`))
   return backends.databaseUrl.replace(/[^/]+$/, name)
-}
-
-/** The tests' usual server trusts everybody; here everybody but its superuser needs a password. */
-async function startPostgresWithPasswords(t: Test): Promise<{ url: string }> {
-  const directory = temporaryDirectory()
-  const rules = join(directory, 'hba.conf')
-  writeFileSync(rules, 'host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n')
-  // The server runs as a user of its own, and the directory is this one's.
-  chmodSync(directory, 0o755)
-  const server = await startPostgres({ args: ['-c', `hba_file=${rules}`] })
-  t.teardown(() => server.stop())
-  const sql = postgres(server.url, { max: 1 })
-  await sql.unsafe(`create role app login password 'right' superuser`)
-  await sql.end()
-  return server
 }

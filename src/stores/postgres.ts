@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { getTableName } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
@@ -9,6 +10,7 @@ import { PACKAGE_FOLDER } from '../places.js'
 import { describe } from './failures.js'
 import type { FirstValue } from './first-value.js'
 import { createStoreCall, isBug, type StoreLog } from './store-call.js'
+import * as tables from './tables.js'
 
 const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('drizzle', PACKAGE_FOLDER)) }
 
@@ -185,7 +187,28 @@ export async function requireCurrentSchema(address: PostgresAddress): Promise<vo
     if (age === 'newer') throw newerSchema()
     if (age === 'older')
       throw new OperatorError('the database schema is not up to date: run auth-service migrate')
-  })
+    await requireGrants(client)
+  }).catch(explainDenial)
+}
+
+/** A table that a migration has added belongs to the role that migrated, and nobody else may even read it. */
+async function requireGrants(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select name from unnest($1::text[]) as name where not has_table_privilege(name, 'SELECT')`,
+    [Object.values(tables).map(getTableName)],
+  )
+  if (rows.length > 0) throw missingGrants(`permission denied for ${rows.map(({ name }) => name).join(', ')}`)
+}
+
+/** What the role may not even look at. @throws OperatorError, or the error itself where it is about something else */
+function explainDenial(error: Error): never {
+  throw error instanceof pg.DatabaseError && error.code === '42501' ? missingGrants(error.message) : error
+}
+
+function missingGrants(denial: string): OperatorError {
+  return new OperatorError(
+    `the database role lacks rights (${denial}): after every migration run deploy/postgres-grants.sql as its owner`,
+  )
 }
 
 /**

@@ -65,6 +65,7 @@ async function ask(
     ...(options.tls && { Connector: TlsConnector }),
     lazyConnect: true,
     enableReadyCheck: false,
+    disableClientInfo: true,
     retryStrategy: null,
     connectTimeout: ANSWER_LIMIT_MS,
     commandTimeout: ANSWER_LIMIT_MS,

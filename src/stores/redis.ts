@@ -59,6 +59,8 @@ function connection(address: RedisSettings, reconnectOnError: ReconnectOnError =
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // One command less that the service's user would have to be allowed.
+    disableClientInfo: true,
     retryStrategy,
     reconnectOnError,
   })

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
+import type { Test } from 'tap'
 import type { Certificate } from './certificates.js'
 import {
   end,
@@ -12,10 +13,12 @@ import {
   reachable,
   requireProgram,
   type Server,
+  startPostgres,
   startRedis,
   unprivilegedUser,
   until,
 } from './servers.js'
+import { temporaryDirectory } from './service-process.js'
 
 /** Starts a PgBouncer that gives every transaction one of few connections to the database of that URL. */
 export async function startPgBouncer(databaseUrl: string, { poolSize = 3 } = {}): Promise<Server> {
@@ -82,6 +85,18 @@ export async function startRedisWithTls(
 
 function argsOf(settings: Record<string, string>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')])
+}
+
+/** The tests' usual server trusts everybody; here everybody but its superuser needs a password. */
+export async function startPostgresWithPasswords(t: Test): Promise<Server> {
+  const directory = temporaryDirectory()
+  const rules = join(directory, 'hba.conf')
+  writeFileSync(rules, 'host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n')
+  // The server runs as a user of its own, and the directory is this one's.
+  chmodSync(directory, 0o755)
+  const server = await startPostgres({ args: ['-c', `hba_file=${rules}`] })
+  t.teardown(() => server.stop())
+  return server
 }
 
 export interface WatchedRedis {
