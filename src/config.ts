@@ -294,6 +294,22 @@ function readSecretFiles(given: Record<string, string>, problems: string[]): voi
   }
 }
 
+/** A file that holds a secret, and the setting that names it. */
+export interface SecretFile {
+  setting: string
+  path: string
+}
+
+/** The files that secrets come from; of JWT_KEYS_FILE whoever reads it says more. */
+export function secretFilesOf(environment: NodeJS.ProcessEnv, { stores }: Config): SecretFile[] {
+  const files = FILE_SETTINGS.map((name) => ({ setting: `${name}_FILE`, path: environment[`${name}_FILE`] }))
+  if (stores.kind === 'servers') {
+    const key = new URL(stores.database.url).searchParams.get('sslkey') ?? ''
+    files.push({ setting: 'DATABASE_URL', path: key })
+  }
+  return files.flatMap(({ setting, path }) => (path ? [{ setting, path: resolve(path) }] : []))
+}
+
 function parse(given: Record<string, string>, problems: string[]): Static<typeof Environment> | undefined {
   // Ajv makes numbers of blanks, 0x50 and Infinity; an operator who writes those has made a mistake.
   for (const [name, { type, expected }] of Object.entries(Environment.properties)) {

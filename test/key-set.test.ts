@@ -1,13 +1,14 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose'
 import t, { type Test } from 'tap'
 import { OperatorError } from '../src/errors.js'
+import { isPublishedPair } from '../src/published-keys.js'
 import { readKeySet } from '../src/services/key-set.js'
 import { newKey } from '../src/services/new-key.js'
 import type { PrivateJwk } from '../src/services/private-jwk.js'
-import { PAIR_ALGORITHMS } from '../src/services/signing-key.js'
+import { PAIR_ALGORITHMS, thumbprint } from '../src/services/signing-key.js'
 import { corpusJson, needsCorpora } from './support/corpora.js'
 import { freePort } from './support/servers.js'
 import { runCli } from './support/service-process.js'
@@ -54,16 +55,6 @@ t.test('accepted', async (t) => {
     t.equal(readKeySet(path).keys[0]?.id, EdDSA.kid)
   })
 
-  t.test('the thumbprint of RFC 8037, appendix A.3', async (t) => {
-    const jwk = { kty: 'OKP', crv: 'Ed25519', d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A' }
-    const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'
-
-    t.equal(
-      readKeySet(keyFile({ ...jwk, x }).path).keys[0]?.id,
-      'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
-    )
-  })
-
   t.test('a kid of one’s own, what a key is for, and members that mean nothing here', async (t) => {
     const { kid: _, use: __, ...bare } = EdDSA
     const file = keyFile(
@@ -76,6 +67,59 @@ t.test('accepted', async (t) => {
     t.match(first, { id: 'spring-2026', signs: true })
     t.match(second, { id: ES256.kid, signs: false })
     t.notOk('owner' in (first?.publicJwk ?? {}))
+  })
+})
+
+t.test('the thumbprint of RFC 8037, appendix A.3', async (t) => {
+  const key = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
+
+  t.equal(thumbprint(createPublicKey({ key, format: 'jwk' })), 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
+})
+
+t.test('refused: a key pair whose private half is printed somewhere', async (t) => {
+  const published: Record<string, PrivateJwk> = {
+    'RFC 8037, appendix A.1': {
+      kty: 'OKP',
+      crv: 'Ed25519',
+      d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+      x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+    },
+    'RFC 7515, appendix A.3': {
+      kty: 'EC',
+      crv: 'P-256',
+      x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+      y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+      d: 'jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI',
+    },
+    'RFC 7517, appendix A.2': {
+      kty: 'EC',
+      crv: 'P-256',
+      x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+      y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+      d: '870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE',
+    },
+  }
+  for (const [source, key] of Object.entries(published)) {
+    t.test(source, async (t) => {
+      for (const named of [key, { ...key, kid: 'ours', alg: key.kty === 'EC' ? 'ES256' : 'EdDSA' }]) {
+        t.throws(() => readKeySet(keyFile(EdDSA, named).path), {
+          message: /keys\.json: key 2: is printed in some documentation/,
+        })
+      }
+    })
+  }
+
+  t.test('by the digest of its public half, which the lists of RFC 7515 and jwt.io have', async (t) => {
+    const moduli = {
+      'RFC 7515, appendix A.2':
+        'ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ',
+      'jwt.io':
+        'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u-qKhbwKfBstIs-bMY2Zkp18gnTxKLxoS2tFczGkPLPgizskuemMghRniWaoLcyehkd3qqGElvW_VDL5AaWTg0nLVkjRo9z-40RQzuVaE8AkAFmxZzow3x-VJYKdjykkJ0iT9wCS0DRTXu269V264Vf_3jvredZiKRkgwlL9xNAwxXFg0x_XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC-9aGVd-Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbcmw',
+    }
+    for (const [source, n] of Object.entries(moduli)) {
+      const publicKey = createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' })
+      t.equal(isPublishedPair(thumbprint(publicKey)), true, source)
+    }
   })
 })
 

@@ -18,11 +18,15 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'repeated-header.ts': /^$/,
   'body-text.ts': /^(errors|messages|repeated-header|utf8)\.ts$/,
   'presented-token.ts': /^(errors|repeated-header)\.ts$/,
-  'signing-secret.ts': /^$/,
+  'predictable.ts': /^$/,
+  'published-keys.ts': /^$/,
+  'signing-secret.ts': /^(predictable|published-keys)\.ts$/,
+  'new-file.ts': /^$/,
+  'log-file.ts': /^errors\.ts$/,
   'addresses.ts': /^$/,
   'config.ts': /^(addresses|errors|signing-secret|utf8)\.ts$|^store-urls\//,
   'store-urls/': /^utf8\.ts$|^store-urls\//,
-  'log.ts': /^errors\.ts$/,
+  'log.ts': /^log-file\.ts$/,
   'openapi.ts': /^(errors|messages|presented-token|schemas)\.ts$/,
   'hooks/':
     /^(body-text|error-answers|errors|messages|openapi|presented-token|repeated-header|schemas|session|utf8)\.ts$|^(hooks|services)\//,
@@ -30,8 +34,9 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'routes/identify-shortcut.ts':
     /^(presented-token|repeated-header|session)\.ts$|^(hooks|services)\/|^routes\/identify\.ts$/,
   'routes/': /^(errors|messages|openapi|presented-token|schemas)\.ts$|^(hooks|services)\//,
-  'services/': /^(addresses|config|errors|log|messages|places|session|utf8)\.ts$|^(services|stores)\//,
-  'stores/': /^(config|errors|places|utf8)\.ts$|^stores\//,
+  'services/':
+    /^(addresses|config|errors|log|messages|places|published-keys|session|utf8)\.ts$|^(services|stores)\//,
+  'stores/': /^(config|errors|new-file|places|signing-secret|utf8)\.ts$|^stores\//,
   'client.ts': /^(error-answers|errors|presented-token|session)\.ts$|^client\//,
   // Of the route its types alone: client-package.test.ts runs the client without what a route needs.
   'client/': /^(errors|session)\.ts$|^client\/|^routes\/verify\.ts$/,

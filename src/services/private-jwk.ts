@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { OperatorError } from '../errors.js'
+import { isPublishedPair } from '../published-keys.js'
 import { problemOfRsa } from './rsa-keys.js'
 import { type PublicJwk, type SigningKey, thumbprint } from './signing-key.js'
 
@@ -40,6 +41,11 @@ export function signingKey(jwk: unknown, name: string): SigningKey {
   }
   if (!isPair(privateKey, publicKey, hash))
     throw new OperatorError(`${name}: its members do not fit together`)
+  if (isPublishedPair(thumbprint(publicKey))) {
+    throw new OperatorError(
+      `${name}: is printed in some documentation, so that everybody has it: make another one`,
+    )
+  }
   const id = typeof jwk.kid === 'string' ? jwk.kid : thumbprint(publicKey)
   return {
     id,
