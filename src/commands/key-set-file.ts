@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { OperatorError } from '../errors.js'
+import { writeNewFile } from '../new-file.js'
 import { type KeySet, readKeySet } from '../services/key-set.js'
 import type { PrivateJwk } from '../services/private-jwk.js'
 
@@ -21,7 +22,11 @@ export function keySetText(keys: PrivateJwk[]): string {
 
 /** Writes a set into a new file that its owner alone may read. @throws OperatorError when there is such a file already. */
 export function createKeySet(path: string, keys: PrivateJwk[]): void {
-  writeNew(path, () => keySetText(keys), `${path} exists already: --add adds a key to it`)
+  try {
+    writeNewFile(path, keySetText(keys))
+  } catch (error) {
+    throw asOperatorError(error, path, `${path} exists already: --add adds a key to it`)
+  }
 }
 
 /**
@@ -35,9 +40,8 @@ export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]
   // A link stays a link.
   const target = realpathSync(path)
   const draft = `${target}.new`
-  const taken = `${draft} exists: another command is changing the keys now, or was cut off and has left it behind`
   // Read while no other command can be between reading and writing: no change is lost.
-  writeNew(draft, () => keySetText(change(readKeySet(target))), taken)
+  writeDraft(draft, () => keySetText(change(readKeySet(target))))
   try {
     const { mode, uid, gid } = statSync(target)
     chmodSync(draft, mode & 0o777)
@@ -49,13 +53,13 @@ export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]
   }
 }
 
-function writeNew(path: string, text: () => string, taken: string): void {
+function writeDraft(path: string, text: () => string): void {
   let file: number
   try {
     file = openSync(path, 'wx', 0o600)
   } catch (error) {
-    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST'
-    throw exists ? new OperatorError(taken) : asOperatorError(error, path)
+    const taken = `${path} exists: another command is changing the keys now, or was cut off and has left it behind`
+    throw asOperatorError(error, path, taken)
   }
   try {
     writeFileSync(file, text())
@@ -68,7 +72,8 @@ function writeNew(path: string, text: () => string, taken: string): void {
   }
 }
 
-function asOperatorError(error: unknown, path: string): Error {
+function asOperatorError(error: unknown, path: string, ifTaken = `${path} exists already`): Error {
   if (error instanceof OperatorError) return error
-  return new OperatorError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`)
+  const { code } = error as NodeJS.ErrnoException
+  return new OperatorError(code === 'EEXIST' ? ifTaken : `${path}: cannot be written (${code})`)
 }

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readFile, unlink, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 import { OperatorError } from '../errors.js'
+import { writeNewFile } from '../new-file.js'
+import { isStrongSecret } from '../signing-secret.js'
 import { textOf } from '../utf8.js'
 import type { PostgresAddress } from './postgres.js'
 
@@ -67,14 +70,48 @@ export async function joinEmbedded(dataDir: string): Promise<Embedded | undefine
   return { address: { socketPath }, close: async () => undefined }
 }
 
-/** The signing key of this data directory, made at its first use. */
+/** Where embedded mode keeps its signing key. */
+export function ownSecretPath(dataDir: string): string {
+  return join(dataDir, 'jwt_secret')
+}
+
+/**
+ * The signing key of this data directory, made at its first use. It is judged as every other key: a file that was damaged
+ * or made by hand may hold one that anybody can guess.
+ *
+ * @throws OperatorError when the file is not in order.
+ */
 export async function embeddedSecret(dataDir: string): Promise<string> {
-  const path = join(dataDir, 'jwt_secret')
+  const path = ownSecretPath(dataDir)
   await makePrivateDirectory(dataDir)
-  await writeFile(path, randomBytes(48).toString('base64'), { flag: 'wx', mode: 0o600 }).catch(ignoreExisting)
-  const secret = textOf(await readFile(path))
-  if (secret === undefined) throw new OperatorError(`the signing key in ${path} is not UTF-8`)
-  return secret
+  if (!existsSync(path)) makeSecret(path)
+  const { secret, problem } = readSecret(path)
+  if (problem === undefined) return secret
+  throw new OperatorError(
+    `the signing key in ${path} ${problem}: restore it, or delete it, and then another one is made and everybody logs in again`,
+  )
+}
+
+function makeSecret(path: string): void {
+  try {
+    writeNewFile(path, randomBytes(48).toString('base64'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // Another process was first: its key is the key.
+    if (code !== 'EEXIST') throw new OperatorError(`DATA_DIR: cannot write ${path} (${code})`)
+  }
+}
+
+function readSecret(path: string): { secret: string; problem?: string } {
+  try {
+    if (!statSync(path).isFile()) return { secret: '', problem: 'is not a file' }
+    const secret = textOf(readFileSync(path))?.trim()
+    if (secret === undefined) return { secret: '', problem: 'is not UTF-8' }
+    if (secret === '') return { secret, problem: 'is empty' }
+    return isStrongSecret(secret) ? { secret } : { secret, problem: 'is short, or can be guessed' }
+  } catch (error) {
+    return { secret: '', problem: `cannot be read (${(error as NodeJS.ErrnoException).code})` }
+  }
 }
 
 function pathsIn(dataDir: string) {
@@ -122,8 +159,4 @@ function isListening(path: string): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
 }

@@ -36,7 +36,7 @@ export interface Stores {
   counts: AttemptCounts
   /** The connection for writing; undefined in embedded mode. */
   redis: RedisClient | undefined
-  /** The key that embedded mode made for itself, to be used where no other is set. */
+  /** The key that embedded mode made for itself, where it is to use it. */
   generatedSecret: string | undefined
   close(): Promise<void>
 }
@@ -45,17 +45,22 @@ export interface Stores {
  * Opens both stores and waits until they answer.
  *
  * @param beside whether an embedded database may be shared with the process that has it open: for commands.
+ * @param ownSecret whether embedded mode is to use its own key, and to make one where it has none.
  * @throws OperatorError with one line that says what is wrong.
  */
-export function openStores(config: StoreConfig, log: StoreLog, { beside = false } = {}): Promise<Stores> {
-  return config.kind === 'embedded' ? openHere(config, log, beside) : openServers(config, log)
+export function openStores(
+  config: StoreConfig,
+  log: StoreLog,
+  { beside = false, ownSecret = !beside }: { beside?: boolean; ownSecret?: boolean } = {},
+): Promise<Stores> {
+  return config.kind === 'embedded' ? openHere(config, log, { beside, ownSecret }) : openServers(config, log)
 }
 
 /** Brings the schema of these stores up to date. */
 export async function migrateStores(config: StoreConfig, log: StoreLog): Promise<void> {
   if (config.kind === 'embedded') {
     // Opening migrates.
-    const stores = await openStores(config, log)
+    const stores = await openStores(config, log, { ownSecret: false })
     await stores.close()
     return
   }
@@ -103,7 +108,13 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
   }
 }
 
-async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside: boolean): Promise<Stores> {
+async function openHere(
+  { dataDir }: { dataDir: string },
+  log: StoreLog,
+  { beside, ownSecret }: { beside: boolean; ownSecret: boolean },
+): Promise<Stores> {
+  // First: what is wrong with it is said before the database is opened.
+  const generatedSecret = ownSecret ? await embeddedSecret(dataDir) : undefined
   const embedded = (beside && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
   await migrate(embedded.address)
   const { accounts, serviceClients, places, close } = postgresStores(embedded.address, log)
@@ -116,7 +127,7 @@ async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside:
     counts: createMemoryAttemptCounts(),
     registry,
     redis: undefined,
-    generatedSecret: await embeddedSecret(dataDir),
+    generatedSecret,
     close: async () => {
       await close()
       await embedded.close()

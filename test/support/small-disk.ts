@@ -1,0 +1,32 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { temporaryDirectory } from './service-process.js'
+
+const FILLING = 'filling'
+
+/** Why no disk can be mounted here; false where one can. */
+export function mountProblem(): string | false {
+  const { status, stderr } = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()])
+  return status === 0 ? false : `a small disk cannot be mounted: ${stderr}`
+}
+
+/** A directory that is a disk of its own, of 64 kB; it goes with the test. */
+export function smallDisk(t: Test): string {
+  const directory = temporaryDirectory()
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory])
+  t.teardown(() => execFileSync('umount', ['-l', directory]))
+  return directory
+}
+
+/** Takes all the room that is left, to the last byte of what is written to already. */
+export function fill(disk: string): void {
+  execFileSync('sh', ['-c', `cat /dev/zero > '${join(disk, FILLING)}' || true`], { stdio: 'ignore' })
+}
+
+/** Gives it back. */
+export function free(disk: string): void {
+  rmSync(join(disk, FILLING))
+}
