@@ -2,9 +2,10 @@ import cluster from 'node:cluster'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 import { type App, buildApp } from './app.js'
-import { type Config, loadConfig } from './config.js'
+import { type Config, loadConfig, secretFilesOf } from './config.js'
 import { createDemoAccount, DEMO_MOBILE } from './demo.js'
 import { OperatorError } from './errors.js'
+import { warnOfExposure } from './exposure.js'
 import { openKeys } from './keys.js'
 import { createLog, openLogStream } from './log.js'
 import { createActionLog } from './services/action-log.js'
@@ -23,6 +24,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const output = openLogStream('-')
   const log = createLog(config.logLevel, output)
   const { processes, shutdownSeconds } = config
+  if (cluster.isPrimary) warnOfExposure(secretFilesOf(environment, config), config.stores, log)
   if (processes > 1 && cluster.isPrimary) return supervise({ processes, shutdownSeconds, log })
 
   tuneV8()
