@@ -263,7 +263,7 @@ t.test('<NAME>_FILE', async (t) => {
 
       const message = refusal({ ...others, [`${name}_FILE`]: `${directory}/utf16` })
 
-      t.match(message, `${name}_FILE: is not text (UTF-8)`)
+      t.match(message, `${name}_FILE: is not UTF-8`)
     })
 
     t.test(`refused: both ${name} and ${name}_FILE`, async (t) => {

@@ -30,7 +30,7 @@ const DAMAGE: Record<string, [(path: string) => void, RegExp]> = {
     (path) => writeFileSync(path, Buffer.alloc(64)),
     /is short, or can be guessed/,
   ],
-  'is not UTF-8': [(path) => writeFileSync(path, Buffer.alloc(64, 0xf5)), /is not text/],
+  'is not UTF-8': [(path) => writeFileSync(path, Buffer.alloc(64, 0xf5)), /is not UTF-8/],
   'is a directory': [(path) => mkdirSync(path), /is not a file/],
   'is a link that leads nowhere': [(path) => symlinkSync(`${path}.none`, path), /cannot be read \(ENOENT\)/],
 }
