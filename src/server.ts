@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 import { type App, buildApp } from './app.js'
@@ -7,7 +8,7 @@ import { createDemoAccount, DEMO_MOBILE } from './demo.js'
 import { OperatorError } from './errors.js'
 import { warnOfExposure } from './exposure.js'
 import { openKeys } from './keys.js'
-import { createLog, openLogStream } from './log.js'
+import { createLog, type LogStream, openLogStream } from './log.js'
 import { createActionLog } from './services/action-log.js'
 import { readKeySet } from './services/key-set.js'
 import { openStores } from './stores/stores.js'
@@ -45,16 +46,21 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
       await closeAll()
     },
   )
-  let readKeysAgain = () => {}
-  if (cluster.isWorker) obeySupervisor({ stop: close, hangUp: () => readKeysAgain() })
-  if (!closesWithTerminal(config)) process.on('SIGHUP', () => readKeysAgain())
+  let [readKeysAgain, reopenLog] = [() => {}, () => {}]
+  const hangUp = () => {
+    readKeysAgain()
+    reopenLog()
+  }
+  if (cluster.isWorker) obeySupervisor({ stop: close, hangUp })
+  if (!closesWithTerminal(config)) process.on('SIGHUP', hangUp)
 
   try {
     // Before the stores are waited for: what is wrong with it is said at once.
     const keySet = config.keysFile === undefined ? undefined : readKeySet(config.keysFile)
-    const actions = createActionLog(openLogStream(config.actionLog))
-    opened.push(actions.close)
-    const stores = await openStores(config.stores, log)
+    const { actions, reopen, close: closeActions } = openActionLog(config.actionLog, output, log)
+    reopenLog = reopen
+    opened.push(closeActions)
+    const stores = await openStores(config.stores, log, { ownSecret: config.jwtSecret === undefined })
     opened.push(stores.close)
     const { keys, readAgain, close: closeKeys } = openKeys(config, keySet, stores.generatedSecret, log)
     opened.push(async () => closeKeys())
@@ -70,15 +76,26 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
+/** On standard output both logs are one stream: a line is never written into another one. */
+function openActionLog(to: string, output: LogStream, log: Logger) {
+  if (to === '-') return { actions: createActionLog(output), reopen: () => {}, close: async () => {} }
+  const stream = openLogStream(to)
+  const actions = createActionLog(stream, log)
+  return { actions, reopen: stream.reopen, close: actions.close }
+}
+
 function signalsThatDoNotClose(config: Config): ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] {
   // Of several processes each listens to its supervisor.
   if (cluster.isWorker) return ['SIGINT', 'SIGTERM', 'SIGHUP']
   return closesWithTerminal(config) ? [] : ['SIGHUP']
 }
 
-/** SIGHUP tells a service to read its keys again. What somebody tries out in a terminal closes with the terminal. */
+/**
+ * SIGHUP tells a service to read its keys and to open its log again. What somebody tries out in a terminal closes with the
+ * terminal; what has none is told by somebody who means it, such as logrotate.
+ */
 function closesWithTerminal({ stores, keysFile }: Config): boolean {
-  return stores.kind === 'embedded' && keysFile === undefined
+  return stores.kind === 'embedded' && keysFile === undefined && [0, 1, 2].some((fd) => isatty(fd))
 }
 
 /**

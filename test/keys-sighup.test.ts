@@ -91,16 +91,6 @@ t.test('SIGHUP', async (t) => {
       t.strictSame(await publishedBy(service.url), [second.kid, first.kid])
     }
   })
-
-  t.test('closes an embedded service without key file, as its terminal closes', async (t) => {
-    const env = { DATA_DIR: temporaryDirectory(), PORT: '0', LOG_LEVEL: 'warn' }
-    const running = spawnCli(['serve'], { env })
-    await until(() => assert.match(running.stdout(), /Stop {11}Ctrl-C/), PATIENCE)
-
-    const { code, signal, stderr } = await running.stop('SIGHUP')
-
-    t.equal(code, 0, `${signal} ${stderr}`)
-  })
 })
 
 /** A service whose JWT_KEYS_FILE is a link: no event tells it when the file behind that changes. */

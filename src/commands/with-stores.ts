@@ -18,6 +18,7 @@ export async function withStores(run: (context: Context) => Promise<void>): Prom
   const log = pino({ level: 'warn' }, pino.destination(process.stderr.fd))
   const actions = createActionLog(
     openLogStream(config.actionLog === '-' ? process.stderr.fd : config.actionLog),
+    log,
   )
   const stores = await openStores(config.stores, log, { beside: true })
   try {

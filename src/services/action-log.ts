@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { LogStream } from '../log.js'
+import type { Logger } from 'pino'
+import { type LogStream, linesLost, type Trouble } from '../log.js'
 import { clientAddress } from './client-address.js'
 
 /** What happened, and the words for it. */
@@ -21,6 +22,7 @@ const EVENTS = {
   client_removed: 'service client removed',
   client_refused: 'service client refused',
   client_throttled: 'service client throttled',
+  lines_lost: 'lines of this log were lost',
 } as const
 
 export type Event = keyof typeof EVENTS
@@ -39,15 +41,34 @@ interface Facts {
   mobile?: string
   /** The service client that did it, or that it was done to. */
   client?: string
-  /** Why it was refused, more exactly than the caller is told. */
+  /** Why it was refused, more exactly than the caller is told; why lines were lost. */
   reason?: string
+  /** Of lines. */
+  count?: number
 }
+
+/** Of what the service says about itself. */
+const NOBODY: Origin = { url: null, method: 'service', ip: null, request_id: null }
 
 export type ActionLog = ReturnType<typeof createActionLog>
 
-/** One JSON line for everything that changes who may do what (ASVS 16.3.1). Never a password, token or mobile number. */
-export function createActionLog(stream: LogStream) {
+/**
+ * One JSON line for everything that changes who may do what (ASVS 16.3.1). Never a password, token or mobile number.
+ *
+ * @param log hears of lines that cannot be written, where it is another one.
+ */
+export function createActionLog(stream: LogStream, log?: Pick<Logger, 'error' | 'warn'>) {
+  if (log) stream.listen?.({ failing, mended })
   return { record, close: stream.close }
+
+  function failing({ lost, waiting, reason }: Trouble): void {
+    log?.error(`${linesLost(lost, 'the action log')}: ${reason}; ${waiting} more wait`)
+  }
+
+  function mended({ lost, reason }: Trouble): void {
+    log?.warn(`the action log is written again; ${linesLost(lost, 'it')}: ${reason}`)
+    if (lost > 0) record('lines_lost', NOBODY, { reason, count: lost })
+  }
 
   function record(event: Event, origin: Origin, { user_id = null, ...facts }: Facts = {}): void {
     const line = { time: new Date().toISOString(), event, msg: EVENTS[event], user_id, ...origin, ...facts }
