@@ -10,7 +10,10 @@ const BUNDLE = 'dist/auth-service.js'
 /** Newer than the bundle where it is out of date: what tsc notes of each change of src, what npm notes of each installation. */
 const SIGNS_OF_CHANGE = ['dist/.tsbuildinfo', 'node_modules/.package-lock.json', 'bundle.mjs']
 
-/** Left as they are: they look for files beside their own code, or are what one instruments or replaces from outside. */
+/**
+ * Left as they are: they look for files beside their own code, are what one instruments or replaces from outside, or are large
+ * and seldom needed.
+ */
 const SEPARATE = [
   '@electric-sql/pglite',
   '@electric-sql/pglite-socket',
@@ -18,6 +21,8 @@ const SEPARATE = [
   'piscina',
   'pg',
   'ioredis',
+  '@zxcvbn-ts/core',
+  '@zxcvbn-ts/language-common',
 ]
 
 if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(BUNDLE))) {

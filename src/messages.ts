@@ -71,6 +71,14 @@ export const DETAILS = {
     en: `${field} is shorter than ${least} characters; a short sentence is long enough`,
     zh: `${field} 少于 ${least} 个字符；一个短句就够长`,
   }),
+  tooCommon: (field: PasswordField) => ({
+    en: `${field} is too easy to guess: common words, rows of keys, sequences or repetitions; use a short sentence of your own`,
+    zh: `${field} 太容易被猜到：由常见密码、键盘顺序、连续或重复的字符组成；请用自己的一个短句`,
+  }),
+  isOwnMobile: (field: PasswordField) => ({
+    en: `${field} is little more than the mobile number of the account`,
+    zh: `${field} 几乎就是本账号的手机号`,
+  }),
 } as const satisfies Record<string, Message | ((field: PasswordField, limit: number) => Message)>
 
 /** What a schema's validator says of a rule that was broken: its name, and what the schema says under it. */

@@ -21,7 +21,7 @@ t.test('a password from standard input', async (t) => {
     'with a byte order mark, as Windows writes files': `\ufeff${PASSWORD}\r\n`,
     'with U+FFFD itself': `${PASSWORD}\ufffd`,
     'with spaces around it, which belong to it': `  ${PASSWORD}  \n`,
-    'of exactly 72 bytes': '漢'.repeat(24),
+    'of exactly 72 bytes': '三只小猫在屋顶上唱歌跳舞喝茶看书写字画画晒太阳呀',
     'of exactly 15 characters': 'fifteen letters',
     'as the last one, for the next tests': PASSWORD,
   })) {
@@ -39,6 +39,8 @@ t.test('a password from standard input', async (t) => {
     ['longer than bcrypt reads', 'x'.repeat(73), /longer than 72 bytes/],
     ['longer than bcrypt reads, in bytes and not in characters', '漢'.repeat(25), /longer than 72 bytes/],
     ['with a NUL', `${PASSWORD}\0more`, /NUL/],
+    ['soon guessed', 'password123password', /too easy to guess/],
+    ['all spaces', ' '.repeat(15), /too easy to guess/],
   ] as const) {
     t.test(`1, one line, and nothing changes: ${form}`, async (t) => {
       const exits = await Promise.all([

@@ -60,6 +60,14 @@ t.test('POST /login', async (t) => {
     }
   })
 
+  t.test('200 with an old password that could not be set any more', async (t) => {
+    const old = '123456789012345'
+    const mobile = '+8613800138006'
+    await service.addUser({ mobile, hash: bcrypt.hashSync(old, 10) })
+
+    t.equal((await tryLogin({ mobile, password: old })).status, 200)
+  })
+
   t.test('401 invalid_credentials, the same for every reason', async (t) => {
     await service.addUser({ mobile: '+8613800138001', status: 'disabled' })
     await service.addUser({ mobile: '+8613800138002', hash: 'not a bcrypt hash' })

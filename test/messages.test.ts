@@ -128,6 +128,12 @@ t.test('details', async (t) => {
     ['/verify', { token: canary, check: canary }, 'body/check 不在允许的取值之内'],
     ['/password', { current: PASSWORD, new: canary }, 'body/new 不能少于 15 个字符'],
     ['/password', { current: `${canary}\0`, new: LONG_ENOUGH }, 'current 含有 NUL 字符'],
+    [
+      '/password',
+      { current: PASSWORD, new: canary.repeat(3) },
+      'new 太容易被猜到：由常见密码、键盘顺序、连续或重复的字符组成；请用自己的一个短句',
+    ],
+    ['/password', { current: PASSWORD, new: '138-0013-8000 138' }, 'new 几乎就是本账号的手机号'],
     ['/users', { mobile: canary, password: LONG_ENOUGH }, 'mobile 不是有效的电话号码'],
     ['/users', { mobile: MOBILE, password: canary }, 'body/password 不能少于 15 个字符'],
   ]

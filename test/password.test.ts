@@ -31,6 +31,19 @@ t.test('POST /password', async (t) => {
     t.equal((await service.identify(token)).status, 200)
   })
 
+  t.test('400 for a new password that is soon guessed, once the current one is proved', async (t) => {
+    const token = await service.login()
+
+    for (const weak of ['a'.repeat(15), '123456789012345', 'password123password', '138-0013-8000 138']) {
+      const answer = await change(token, { current: PASSWORD, new: weak })
+      t.match(answer, { status: 400, body: { error: 'invalid_request', msg: /^new is / } })
+      t.notOk(answer.text.includes(weak))
+      t.match(await change(token, { current: 'wrong umbrellas', new: weak }), { status: 401 })
+    }
+    t.equal((await service.identify(token)).status, 200)
+    t.ok(await service.login(), 'and the old one still counts')
+  })
+
   t.test('200 ends the session and counts from the next login', async (t) => {
     const token = await service.login()
 

@@ -7,8 +7,16 @@ const NEW_MOBILE = '+8613900139000'
 const NEW_PASSWORD = 'eight dry parasols'
 const FIELDS = ['user_id', 'mobile', 'status', 'logged_in', 'last_login', 'created_at']
 
-/** Below and beyond what bcrypt and the rule for new passwords allow. */
-const BAD_PASSWORDS = ['', 'fourteen chars', 'x'.repeat(73), '漢'.repeat(25), `${NEW_PASSWORD}\0`, 15, null]
+/** Below and beyond what bcrypt and the rules for new passwords allow. */
+const BAD_PASSWORDS = [
+  '',
+  'fourteen chars',
+  'x'.repeat(73),
+  '漢'.repeat(25),
+  `${NEW_PASSWORD}\0`,
+  15,
+  null,
+].concat(['123456789012345', 'a'.repeat(15), ' '.repeat(15), 'iloveyouiloveyou'])
 
 const backends = await startBackends(t)
 const service = await build(t, { backends, env: { LOGIN_MAX_FAILURES: '100' } })
@@ -209,7 +217,11 @@ t.test('PUT /users/{id}/password', async (t) => {
   })
 
   t.test('200 for passwords of exactly 15 characters and of exactly 72 bytes', async (t) => {
-    for (const password of ['fifteen letters', '漢'.repeat(24), PASSWORD]) {
+    for (const password of [
+      'fifteen letters',
+      '三只小猫在屋顶上唱歌跳舞喝茶看书写字画画晒太阳呀',
+      PASSWORD,
+    ]) {
       t.equal((await setPassword(userId, password)).status, 200)
       t.equal((await attempt(password)).status, 200)
     }

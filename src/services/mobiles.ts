@@ -41,12 +41,9 @@ export function maskedMobile(mobile: string): string {
  * in any script. Empty for what holds anything else, an extension too.
  */
 function dialled(text: string): string {
-  const [number = '', ...parameters] = text
-    // Full-width characters, and every kind of space, become plain ones.
-    .normalize('NFKC')
+  const [number = '', ...parameters] = withAsciiDigits(text)
     // Marks of writing direction, which iOS and Android put around a number, and what else cannot be seen.
     .replace(/\p{Cf}/gu, '')
-    .replace(/[^\P{Nd}0-9]/gu, inAscii)
     .trim()
     .replace(/^tel:/i, '')
     .split(';')
@@ -58,6 +55,11 @@ function dialled(text: string): string {
 function undecorated(text: string): string {
   const rest = text.replace(/[\s\p{Pd}\u2212\u30fc()[\]./~\u2053\u223c]/gu, '')
   return rest.length <= MAX_DIALLED_DIGITS && /^\+?\d+$/.test(rest) ? rest : ''
+}
+
+/** With full-width characters, every kind of space and the digits of every script as plain ones. */
+export function withAsciiDigits(text: string): string {
+  return text.normalize('NFKC').replace(/[^\P{Nd}0-9]/gu, inAscii)
 }
 
 /** Unicode has the ten digits of a script in a row. */

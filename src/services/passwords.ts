@@ -19,7 +19,7 @@ export const MIN_NEW_PASSWORD_LENGTH = 15
 
 /** A password that is being set, as far as a schema can tell; {@link requireStrong} tells the rest. */
 export const NewPassword = Type.String({
-  description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most ${MAX_PASSWORD_BYTES} bytes in UTF-8, without NUL.`,
+  description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most ${MAX_PASSWORD_BYTES} bytes in UTF-8, without NUL, and not easy to guess.`,
   minLength: MIN_NEW_PASSWORD_LENGTH,
   maxLength: MAX_PASSWORD_BYTES,
   examples: ['seven wet umbrellas in a row'],

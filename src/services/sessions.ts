@@ -15,6 +15,7 @@ import {
   startBudget,
 } from './budget.js'
 import type { Claimant } from './fair-queue.js'
+import { requireUncommon } from './password-rules.js'
 import type { Passwords } from './passwords.js'
 import type { Throttle } from './throttle.js'
 import { type ClaimedSession, hasExpired, type Tokens } from './tokens.js'
@@ -260,7 +261,8 @@ export function createSessions({
   /**
    * Sets a new password and ends the session that asked for it.
    *
-   * @throws Refusal `invalid_credentials` when the current password is wrong; a session's 401 when it ended meanwhile.
+   * @throws Refusal `invalid_credentials` when the current password is wrong, `invalid_request` when the wanted one is too
+   * easy to guess; a session's 401 when it ended meanwhile.
    * @throws Unavailable
    */
   async function changePassword(
@@ -276,6 +278,8 @@ export function createSessions({
       passwords.matches(current, account?.passwordHash, claimant, budget.end),
     )
     if (!account || !currentMatches) throw invalidCredentials('wrong password')
+    // Only now: whoever has stolen a token must not learn the mobile number from what is refused.
+    await requireUncommon(wanted, 'new', account.mobile)
 
     const passwordHash = await passwords.hash(wanted, claimant, budget.end)
     const limitMs = budget.commitLimit()

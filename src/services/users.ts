@@ -12,6 +12,7 @@ import {
   startBudget,
 } from './budget.js'
 import { canonicalMobile } from './mobiles.js'
+import { requireUncommon } from './password-rules.js'
 import { type Passwords, requireStrong } from './passwords.js'
 import type { Throttle } from './throttle.js'
 
@@ -70,6 +71,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
   async function add({ mobile, password }: { mobile: string; password: string }): Promise<User> {
     const canonical = canonicalMobile(mobile, region)
     requireStrong(password, 'password')
+    await requireUncommon(password, 'password', canonical)
     const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
     const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
     if (holder) throw mobileTaken(holder)
@@ -124,6 +126,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     requireStrong(password, 'password')
     const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
     const found = await account(ref)
+    await requireUncommon(password, 'password', found.mobile)
     // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
     await joinHeld(registry, found, found.clock.database)
     const claimant = { account: found.mobile, network: PROVISIONING }
