@@ -19,6 +19,7 @@ import { oauthEndpoint } from './hooks/oauth-endpoint.js'
 import { oneHost } from './hooks/one-host.js'
 import { requireClient } from './hooks/require-client.js'
 import { requireSession } from './hooks/require-session.js'
+import { createHttpServer, MAX_HEADER_BYTES } from './http-server.js'
 import { registerDocs, registerOpenapi } from './openapi.js'
 import { identify, withoutSubPath } from './routes/identify.js'
 import { identifyShortcut } from './routes/identify-shortcut.js'
@@ -161,12 +162,6 @@ function requestIds(): () => string {
   return () => `${prefix}-${(++requests).toString(36)}`
 }
 
-/** Connections that are open at the same time; more are closed at once, before they could take the descriptors of the others. */
-const MAX_CONNECTIONS = 10_000
-
-/** Bytes of a request's line and headers together. */
-const MAX_HEADER_BYTES = 8192
-
 function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
   const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
     answerError(error, request, reply, log)
@@ -182,18 +177,13 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     // What a parameter of an address may be is for its schema to say, once it is known who asks.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
-    requestTimeout: 5000,
-    keepAliveTimeout: 65_000,
-    http: { headersTimeout: 3000, connectionsCheckingInterval: 500, maxHeaderSize: MAX_HEADER_BYTES },
+    // So that there is one server only: for `localhost` Fastify would open another, which has none of the limits.
+    serverFactory: (listener) => createHttpServer(listener),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.decorate('proxies', createProxies({ trusted: trustProxy, log }))
-
-  // Node keeps the first thousand headers by default: a second Authorization beyond them would go unseen.
-  app.server.maxHeadersCount = 0
-  app.server.maxConnections = MAX_CONNECTIONS
 
   // Exactly JSON: Fastify would also take text/plain.
   app.removeAllContentTypeParsers()

@@ -8,6 +8,7 @@ import { createDemoAccount, DEMO_MOBILE } from './demo.js'
 import { OperatorError } from './errors.js'
 import { warnOfExposure } from './exposure.js'
 import { openKeys } from './keys.js'
+import { listenEverywhere, NOT_HERE } from './listeners.js'
 import { createLog, type LogStream, openLogStream } from './log.js'
 import { createActionLog } from './services/action-log.js'
 import { readKeySet } from './services/key-set.js'
@@ -106,11 +107,15 @@ const BACKLOG = 4096
 
 async function listen(app: App, { host, port }: Config, log: Logger): Promise<void> {
   try {
-    log.info(`listening at ${await app.listen({ host, port, backlog: BACKLOG })}`)
+    const urls = await listenEverywhere(app, { host, port, backlog: BACKLOG })
+    log.info(`listening at ${urls.join(' and ')}`)
   } catch (error) {
     throw asListenProblem(error as NodeJS.ErrnoException, host, port)
   }
 }
+
+/** Of an address that is not here, and of a name that has none. */
+const NO_SUCH_ADDRESS = [...NOT_HERE, 'ENOTFOUND', 'EAI_AGAIN']
 
 function asListenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE') {
@@ -118,7 +123,7 @@ function asListenProblem(error: NodeJS.ErrnoException, host: string, port: numbe
   }
   if (error.code === 'EACCES')
     return new OperatorError(`may not listen on port ${port}: set PORT to 1024 or above`)
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+  if (NO_SUCH_ADDRESS.includes(error.code ?? '')) {
     return new OperatorError(`HOST: ${host} is not an address of this machine`)
   }
   return error

@@ -1,6 +1,7 @@
-import type { Server } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { once } from 'node:events'
+import { Server, type Socket } from 'node:net'
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import fp from 'fastify-plugin'
 import { Unavailable } from '../errors.js'
 
@@ -23,6 +24,8 @@ interface Needs {
 
 declare module 'fastify' {
   interface FastifyInstance {
+    /** What accepts connections: the server itself, and what brings it those to its other addresses. */
+    listeners: Server[]
     /** Whether new requests are sent elsewhere by now. */
     isClosing(): boolean
   }
@@ -32,17 +35,26 @@ declare module 'fastify' {
 export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
   // Most of a short time is left to what is in flight.
   const drainMs = Math.min(DRAIN_MS, shutdownSeconds * 200)
+  const open = new Set<Socket>()
   let closing = false
   let sweep: NodeJS.Timeout | undefined
+  app.server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  app.decorate('listeners', [app.server])
   app.decorate('isClosing', () => closing)
   app.addHook('preClose', async () => {
     closing = true
     if (!app.server.listening) return
     // A connection that is closed while it is idle may have a request on its way, and would cut it. Most are told first.
-    await drain(app.server, drainMs)
-    await stopListening(app.server)
+    await drain(app.listeners, drainMs)
+    const closed = app.listeners.map((listener) => once(listener, 'close'))
+    await stopListening(app.listeners, app.server)
     // Node closes what is idle at that moment; a connection that answers one more request would be kept alive.
-    sweep = setInterval(() => app.server.closeIdleConnections(), LOOK_MS)
+    sweep = setInterval(closeIdle, LOOK_MS)
+    // The app would wait for its own server alone.
+    await Promise.all(closed)
   })
   app.addHook('onClose', async () => clearInterval(sweep))
   app.addHook('onRequest', (_request, reply, done) => {
@@ -50,20 +62,26 @@ export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
     reply.header('connection', 'close')
     done(new Unavailable('closing'))
   })
+
+  /** For Node a connection on which nothing was ever sent is not idle. */
+  function closeIdle(): void {
+    app.server.closeIdleConnections()
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  }
 })
 
-async function drain(server: Server, limitMs: number): Promise<void> {
+async function drain(listeners: Server[], limitMs: number): Promise<void> {
   const end = performance.now() + limitMs
-  while (performance.now() < end && (await connections(server)) > 0) await sleep(LOOK_MS)
+  while (performance.now() < end && (await connections(listeners)) > 0) await sleep(LOOK_MS)
 }
 
 /**
  * Stops accepting, and lets the connections that were accepted last bring their first request: closing the server at once
  * would take them for idle.
  */
-async function stopListening(server: Server): Promise<void> {
+async function stopListening(listeners: Server[], server: Server): Promise<void> {
   await acceptAllThatWait(server)
-  NetServer.prototype.close.call(server)
+  for (const listener of listeners) Server.prototype.close.call(listener)
   await sleep(SETTLE_MS)
   // So that what has come by now is read first, and its connection not taken for idle.
   await immediate()
@@ -84,6 +102,7 @@ async function acceptAllThatWait(server: Server): Promise<void> {
   } while (accepted > 0 && performance.now() < end)
 }
 
-function connections(server: Server): Promise<number> {
-  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)))
+async function connections(listeners: Server[]): Promise<number> {
+  const counts = listeners.map((listener) => promisify(listener.getConnections.bind(listener))())
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
 }

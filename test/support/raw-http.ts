@@ -24,6 +24,8 @@ interface Options {
   waitMs?: number
   /** Milliseconds between two pieces. */
   pauseMs?: number
+  /** Another address of this machine to come from: loopback has all of 127.0.0.0/8. */
+  localAddress?: string
   /** An answer to HEAD announces a body that does not follow. */
   head?: boolean
 }
@@ -32,10 +34,20 @@ interface Options {
 export async function exchange(
   url: string,
   bytes: string | Buffer | Iterable<string | Buffer>,
-  { answers = Number.POSITIVE_INFINITY, waitMs = 8000, pauseMs = 0, head = false }: Options = {},
+  {
+    answers = Number.POSITIVE_INFINITY,
+    waitMs = 8000,
+    pauseMs = 0,
+    head = false,
+    localAddress,
+  }: Options = {},
 ): Promise<Exchange> {
   const { hostname, port } = new URL(url)
-  const socket = connect(Number(port), hostname)
+  const socket = connect({
+    port: Number(port),
+    host: hostname.replace(/^\[|\]$/g, ''),
+    ...(localAddress && { localAddress }),
+  })
   const started = performance.now()
   let received = ''
   let closed = false
