@@ -162,7 +162,7 @@ function requestIds(): () => string {
   return () => `${prefix}-${(++requests).toString(36)}`
 }
 
-function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
+function createServer({ trustProxy, keepAliveSeconds }: Config, log: FastifyBaseLogger) {
   const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
     answerError(error, request, reply, log)
   const app = Fastify({
@@ -178,7 +178,7 @@ function createServer({ trustProxy }: Config, log: FastifyBaseLogger) {
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
     // So that there is one server only: for `localhost` Fastify would open another, which has none of the limits.
-    serverFactory: (listener) => createHttpServer(listener),
+    serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds }),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()

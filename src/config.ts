@@ -106,6 +106,12 @@ const Environment = Type.Object({
       expected: 'comma-separated addresses or CIDR ranges of the proxies, such as 10.1.2.3, fd12::/16',
     }),
   ),
+  KEEP_ALIVE_SECONDS: Type.Integer({
+    default: 65,
+    minimum: 1,
+    maximum: 86_400,
+    expected: 'a whole number from 1 to 86400',
+  }),
   WEB_CONCURRENCY: Type.Integer({
     default: 1,
     minimum: 1,
@@ -169,6 +175,8 @@ export interface Config {
   readonly defaultRegion: CountryCode
   readonly actionLog: string
   readonly trustProxy: string | false
+  /** How long a connection may be idle between two requests. */
+  readonly keepAliveSeconds: number
   /** Processes that share the port. */
   readonly processes: number
   readonly logLevel: string
@@ -252,6 +260,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}
     defaultRegion: env.DEFAULT_REGION as CountryCode,
     actionLog: env.USER_ACTION_LOG,
     trustProxy: env.TRUST_PROXY ?? false,
+    keepAliveSeconds: env.KEEP_ALIVE_SECONDS,
     processes: env.WEB_CONCURRENCY,
     logLevel: String(env.LOG_LEVEL),
     docs: env.DOCS === 'on',

@@ -6,8 +6,13 @@ const MAX_CONNECTIONS = 10_000
 /** Bytes of a request's line and headers together. */
 export const MAX_HEADER_BYTES = 8192
 
+interface Needs {
+  /** How long a connection may be idle between two requests. */
+  keepAliveSeconds: number
+}
+
 /** The one server behind every address that the service listens at, with its limits. */
-export function createHttpServer(listener: RequestListener): Server {
+export function createHttpServer(listener: RequestListener, { keepAliveSeconds }: Needs): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -15,7 +20,7 @@ export function createHttpServer(listener: RequestListener): Server {
       headersTimeout: 3000,
       requestTimeout: 5000,
       connectionsCheckingInterval: 500,
-      keepAliveTimeout: 65_000,
+      keepAliveTimeout: keepAliveSeconds * 1000,
     },
     listener,
   )

@@ -80,6 +80,7 @@ t.test('defaults', async (t) => {
       defaultRegion: 'CN',
       actionLog: 'logs/user_action.log',
       trustProxy: false,
+      keepAliveSeconds: 65,
       processes: 1,
       logLevel: 'info',
       docs: true,
@@ -121,6 +122,7 @@ t.test('every setting', async (t) => {
       TRUST_PROXY: '10.0.0.1, 192.168.0.0/16,::1,fd00::/8',
       LOG_LEVEL: 'silent',
       DOCS: 'off',
+      KEEP_ALIVE_SECONDS: '620',
       WEB_CONCURRENCY: '4',
       DATABASE_POOLING: 'transaction',
       SHUTDOWN_SECONDS: '1',
@@ -155,6 +157,7 @@ t.test('every setting', async (t) => {
       defaultRegion: 'DE',
       actionLog: '-',
       trustProxy: '10.0.0.1, 192.168.0.0/16,::1,fd00::/8',
+      keepAliveSeconds: 620,
       processes: 4,
       logLevel: 'silent',
       docs: false,
@@ -307,6 +310,7 @@ t.test('refused', async (t) => {
     ],
     LOG_LEVEL: ['verbose', 'INFO', '30'],
     DOCS: ['yes', 'true', 'ON', '1'],
+    KEEP_ALIVE_SECONDS: ['0', '86401', '-65', '65.5', '65s', 'Infinity'],
     SHUTDOWN_SECONDS: ['0', '301', '-10', 'soon', 'Infinity'],
   }
 
