@@ -47,6 +47,7 @@ import { createThrottle } from './services/throttle.js'
 import { createTokens } from './services/tokens.js'
 import { createUsers } from './services/users.js'
 import type { Stores } from './stores/stores.js'
+import { trustedProxies } from './trusted-proxies.js'
 
 interface Needs {
   config: Config
@@ -178,7 +179,8 @@ function createServer({ trustProxy, keepAliveSeconds }: Config, log: FastifyBase
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
     // So that there is one server only: for `localhost` Fastify would open another, which has none of the limits.
-    serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds }),
+    serverFactory: (listener) =>
+      createHttpServer(listener, { keepAliveSeconds, isProxy: trustedProxies(trustProxy) }),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()

@@ -1,4 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { shareConnections } from './connections.js'
+import { networkOf } from './services/client-address.js'
+import type { IsProxy } from './trusted-proxies.js'
 
 /** Connections that are open at the same time: more could take the descriptors that the stores and the log need. */
 const MAX_CONNECTIONS = 10_000
@@ -9,10 +12,11 @@ export const MAX_HEADER_BYTES = 8192
 interface Needs {
   /** How long a connection may be idle between two requests. */
   keepAliveSeconds: number
+  isProxy: IsProxy
 }
 
 /** The one server behind every address that the service listens at, with its limits. */
-export function createHttpServer(listener: RequestListener, { keepAliveSeconds }: Needs): Server {
+export function createHttpServer(listener: RequestListener, { keepAliveSeconds, isProxy }: Needs): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -26,6 +30,9 @@ export function createHttpServer(listener: RequestListener, { keepAliveSeconds }
   )
   // Node keeps the first thousand headers by default: a second Authorization beyond them would go unseen.
   server.maxHeadersCount = 0
-  server.maxConnections = MAX_CONNECTIONS
+  shareConnections(server, {
+    max: MAX_CONNECTIONS,
+    networkOf: ({ remoteAddress }) => (isProxy(remoteAddress) ? undefined : networkOf(remoteAddress ?? '')),
+  })
   return server
 }
