@@ -5,6 +5,7 @@ import { Refusal, type Slug, STATUS_OF, Unavailable } from './errors.js'
 import { preferredLanguage } from './language.js'
 import { closeLingering, isLingering } from './lingering-close.js'
 import { ruleMessage } from './messages.js'
+import { SAFE_HEADERS } from './safe-answer.js'
 
 /** What is needed of a logger to say which bug was met. */
 export type ErrorLog = Pick<FastifyBaseLogger, 'error'>
@@ -47,6 +48,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   const { status, headers } = refusal
   const text = JSON.stringify(refusal.bodyIn('en'))
   const lines = Object.entries({
+    ...SAFE_HEADERS,
     ...headers,
     'content-language': 'en',
     connection: 'close',

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { shareConnections } from './connections.js'
+import { safeAnswer } from './safe-answer.js'
 import { networkOf } from './services/client-address.js'
 import type { IsProxy } from './trusted-proxies.js'
 
@@ -25,6 +26,12 @@ export function createHttpServer(listener: RequestListener, { keepAliveSeconds, 
       requestTimeout: 5000,
       connectionsCheckingInterval: 500,
       keepAliveTimeout: keepAliveSeconds * 1000,
+      ServerResponse: safeAnswer(
+        ({ headers, socket }) =>
+          headers['x-forwarded-proto'] !== undefined &&
+          isProxy(socket.remoteAddress) &&
+          HTTPS.test(String(headers['x-forwarded-proto'])),
+      ),
     },
     listener,
   )
@@ -36,3 +43,6 @@ export function createHttpServer(listener: RequestListener, { keepAliveSeconds, 
   })
   return server
 }
+
+/** What the proxy that is connected to this service said: the last in a list, for each proxy may add its own. */
+const HTTPS = /(?:^|,)\s*https\s*$/i

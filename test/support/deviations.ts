@@ -75,7 +75,7 @@ function differencesOfBody(described: DocumentedAnswer, type: string, text: stri
 
 /** Headers of HTTP itself, and those that every answer may carry. */
 const ANYWHERE =
-  /^(date|connection|keep-alive|transfer-encoding|content-(type|length|language)|cache-control|vary)$/
+  /^(date|connection|keep-alive|transfer-encoding|content-(type|length|language)|cache-control|vary|x-content-type-options|referrer-policy|strict-transport-security)$/
 
 function differencesOfHeaders(
   { headers: described = {} }: DocumentedAnswer,
