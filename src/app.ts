@@ -47,7 +47,6 @@ import { createThrottle } from './services/throttle.js'
 import { createTokens } from './services/tokens.js'
 import { createUsers } from './services/users.js'
 import type { Stores } from './stores/stores.js'
-import { trustedProxies } from './trusted-proxies.js'
 
 interface Needs {
   config: Config
@@ -164,6 +163,7 @@ function requestIds(): () => string {
 }
 
 function createServer({ trustProxy, keepAliveSeconds }: Config, log: FastifyBaseLogger) {
+  const proxies = createProxies({ trusted: trustProxy, log })
   const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
     answerError(error, request, reply, log)
   const app = Fastify({
@@ -179,13 +179,12 @@ function createServer({ trustProxy, keepAliveSeconds }: Config, log: FastifyBase
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
     // So that there is one server only: for `localhost` Fastify would open another, which has none of the limits.
-    serverFactory: (listener) =>
-      createHttpServer(listener, { keepAliveSeconds, isProxy: trustedProxies(trustProxy) }),
+    serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds, proxies }),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  app.decorate('proxies', createProxies({ trusted: trustProxy, log }))
+  app.decorate('proxies', proxies)
 
   // Exactly JSON: Fastify would also take text/plain.
   app.removeAllContentTypeParsers()

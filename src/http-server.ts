@@ -1,8 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { shareConnections } from './connections.js'
 import { safeAnswer } from './safe-answer.js'
-import { networkOf } from './services/client-address.js'
-import type { IsProxy } from './trusted-proxies.js'
+import { type Proxies, peerNetwork } from './services/client-address.js'
 
 /** Connections that are open at the same time: more could take the descriptors that the stores and the log need. */
 const MAX_CONNECTIONS = 10_000
@@ -13,11 +12,14 @@ export const MAX_HEADER_BYTES = 8192
 interface Needs {
   /** How long a connection may be idle between two requests. */
   keepAliveSeconds: number
-  isProxy: IsProxy
+  proxies: Pick<Proxies, 'isProxy'>
 }
 
 /** The one server behind every address that the service listens at, with its limits. */
-export function createHttpServer(listener: RequestListener, { keepAliveSeconds, isProxy }: Needs): Server {
+export function createHttpServer(
+  listener: RequestListener,
+  { keepAliveSeconds, proxies: { isProxy } }: Needs,
+): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -39,7 +41,7 @@ export function createHttpServer(listener: RequestListener, { keepAliveSeconds, 
   server.maxHeadersCount = 0
   shareConnections(server, {
     max: MAX_CONNECTIONS,
-    networkOf: ({ remoteAddress }) => (isProxy(remoteAddress) ? undefined : networkOf(remoteAddress ?? '')),
+    networkOf: ({ remoteAddress }) => (isProxy(remoteAddress) ? undefined : peerNetwork(remoteAddress)),
   })
   return server
 }

@@ -30,6 +30,11 @@ export function networkOf(address: string): string {
   return `${canonicalAddress(`${groups.slice(0, 4).join(':')}::`)}/64`
 }
 
+/** The network of whoever is connected to this service, by the address that Node says. */
+export function peerNetwork(remoteAddress: string | undefined): string {
+  return networkOf(canonicalAddress(remoteAddress ?? '') ?? GONE)
+}
+
 /** The eight groups of a canonical IPv6 address. An IPv4 address at its end counts as one group. */
 function groupsOf(address: string): string[] {
   const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter(Boolean))
@@ -72,7 +77,7 @@ export function createProxies({ trusted, log }: Needs) {
   const namesStranger = createOccasions(STRANGERS)
   const namesMiswriter = createOccasions(MISWRITERS)
 
-  return { clientOf }
+  return { clientOf, isProxy }
 
   /**
    * The peer, or the client that a chain of trusted proxies names. Each proxy appends to
@@ -98,6 +103,12 @@ export function createProxies({ trusted, log }: Needs) {
       if (!isTrusted(client)) return client
     }
     return client
+  }
+
+  /** Whether whoever is connected to this service is one of them, by the address that Node says. */
+  function isProxy(remoteAddress: string | undefined): boolean {
+    const peer = canonicalAddress(remoteAddress ?? '')
+    return peer !== undefined && isTrusted(peer)
   }
 
   function isTrusted(address: string): boolean {
