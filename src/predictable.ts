@@ -4,8 +4,11 @@ type Model = (symbols: readonly number[], index: number) => number
 /** Of random sequences, at most one of 2^30 can be described in so many bits less than it has (Kraft, McMillan). */
 const MAX_BITS_SPARED_BY_PATTERN = 30
 
-/** Random letters are less like words than that limit says: of a million sequences of 32, words spare no more than 7 bits. */
+/** Random letters are less like words than that says: of 200,000 sequences of 32 none is spared more than 7 bits. */
 const MAX_BITS_SPARED_BY_LANGUAGE = 15
+
+/** As far as a sequence is looked at: so many random symbols are more than enough. */
+const MAX_SYMBOLS = 512
 
 /**
  * Whether a sequence is described in fewer bits than randomly drawn symbols need: by repetition, by counting, by the few
@@ -14,10 +17,11 @@ const MAX_BITS_SPARED_BY_LANGUAGE = 15
  * @param alphabet how many symbols there are to draw from.
  */
 export function isPredictable(
-  symbols: readonly number[],
+  sequence: readonly number[],
   alphabet: number,
   { encodings = [], languages = [] }: { encodings?: readonly Model[]; languages?: readonly Model[] } = {},
 ): boolean {
+  const symbols = sequence.slice(0, MAX_SYMBOLS)
   const patterns = [repeats(alphabet), counts(alphabet, 1), counts(alphabet, 2), hasFewSymbols(alphabet)]
   return (
     [...patterns, ...encodings].some((model) => sparedBits(model) > MAX_BITS_SPARED_BY_PATTERN) ||

@@ -231,6 +231,17 @@ t.test('accepted as a signing key', async (t) => {
   }
 })
 
+t.test('a secret of a million characters is judged at once', async (t) => {
+  const before = performance.now()
+  t.equal(isStrongSecret('kXp2s5v8'.repeat(125_000)), false)
+  t.equal(
+    isStrongSecret(Array.from({ length: 15_000 }, (_, index) => random(index).toString('base64')).join('')),
+    true,
+  )
+
+  t.ok(performance.now() - before < 10_000)
+})
+
 t.test('<NAME>_FILE', async (t) => {
   const directory = temporaryDirectory()
   const write = (name: string, text: string | Uint8Array) => {
