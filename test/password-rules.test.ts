@@ -135,6 +135,8 @@ t.test('a short sentence of one’s own is taken', async (t) => {
     'correct horse battery staple',
     'seven wet umbrellas in a row',
     'eight dry parasols',
+    'nine folded tents',
+    'fifteen letters',
     'purple monkey dishwasher',
     'blue table sky lamp',
     'four yellow ducks',

@@ -3,11 +3,11 @@ import { Refusal } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
 import { withAsciiDigits } from './mobiles.js'
 
-/** Three pieces that everybody uses, in any order, are guessed within this many tries; four of them are not. */
-const LEAST_GUESSES_LOG10 = 9
+/** Three pieces that everybody uses are guessed within this many tries, in any order; four of them, or two rare words, are not. */
+const LEAST_GUESSES_LOG10 = 8.5
 
 /** Of digits alone: nearly every row of them holds dates and common numbers, which the estimate takes for pieces. */
-const LEAST_GUESSES_OF_DIGITS_LOG10 = 6.5
+const LEAST_GUESSES_OF_DIGITS_LOG10 = 6.8
 
 /** An estimate takes longer than linear time, and these tell enough. */
 const MOST_CHARACTERS_ESTIMATED = 32
@@ -22,7 +22,8 @@ const LEAST_MOBILE_END = 7
 const OWN_WORDS = (
   'auth service auth-service authservice video platform woaini woai woaiwojia mima wodemima wode wojia ' +
   'nihao zhongguo beijing shanghai laopo laogong baobao baobei yuanfen caonima xihuan kuaile shengri ' +
-  'pengyou tiantian gongxi facai aini aiwo qinaide zhang wang chen yang huang zhao zhou 5201314 1314520 520 1314 201314'
+  'pengyou tiantian gongxi facai aini aiwo qinaide zhang wang chen yang huang zhao zhou 5201314 1314520 520 1314 201314 ' +
+  'qq123 aa123'
 ).split(' ')
 
 const NUMERALS = pairs('〇零一二三四五六七八九十', '001234567890')
