@@ -45,6 +45,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
       if (err) log.fatal({ err }, 'unexpected error: closing')
       else log.info(`${signal ?? 'told to stop'}: closing`)
       await closeAll()
+      if (signal === 'SIGHUP') endBy(signal)
     },
   )
   let [readKeysAgain, reopenLog] = [() => {}, () => {}]
@@ -75,6 +76,15 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     await closeAll()
     throw error
   }
+}
+
+/**
+ * Lets the signal do what it does where nobody listens. `process.exit` would reset the terminal, and where that is gone Node.js
+ * aborts, and in its abort takes a whole core for ever.
+ */
+function endBy(signal: 'SIGHUP'): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
 }
 
 /** On standard output both logs are one stream: a line is never written into another one. */

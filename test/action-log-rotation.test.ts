@@ -5,7 +5,7 @@ import t from 'tap'
 import { environmentOf, logIn, startBackends, userInserter } from './helper.js'
 import { bannerOf } from './support/embedded-home.js'
 import { PATIENCE } from './support/patience.js'
-import { findProgram, reachable, until } from './support/servers.js'
+import { childrenOf, findProgram, reachable, until } from './support/servers.js'
 import { CLI, spawnProgram, startService, temporaryDirectory } from './support/service-process.js'
 
 const backends = await startBackends(t)
@@ -83,13 +83,23 @@ t.test('embedded mode', async (t) => {
     await until(() => assert.match(terminal.stdout(), /Stop {11}Ctrl-C/), PATIENCE)
     const port = Number(/running at http:..127.0.0.1:(\d+)/.exec(terminal.stdout())?.[1])
     await reachable(port)
+    const started = descendantsOf(terminal.pid)
+    t.ok(started.length > 0)
 
     await terminal.stop('SIGKILL')
 
-    await until(() => assert.rejects(fetch(`http://127.0.0.1:${port}/livez`)), PATIENCE)
+    await until(() => assert.strictEqual(started.filter(isRunning).length, 0), PATIENCE)
     t.pass()
   })
 })
+
+function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`)
+}
 
 function loginsIn(path: string): number {
   if (!existsSync(path)) return 0
