@@ -165,7 +165,7 @@ t.test('a trusted range is exactly its addresses, of its own family', async (t) 
 })
 
 t.test(
-  'callers that reset their connection at once share one place, which is no address of anybody',
+  'callers that reset their connection at once are known by where it came from, or as nobody',
   async (t) => {
     const service = await build(t, { env: BEHIND_A_PROXY })
     const body = JSON.stringify({ mobile: MOBILE, password: 'wrong' })
@@ -179,8 +179,8 @@ t.test(
       )
       socket.resetAndDestroy()
       await once(socket, 'close')
-      if (!service.actions.some(({ ip }) => ip === '0.0.0.0')) throw new Error('none was heard yet')
-    })
+      if (service.actions.length === 0) throw new Error('none was heard yet')
+    }, PATIENCE)
 
     t.ok(service.actions.every(({ ip }) => ['0.0.0.0', '192.0.2.7'].includes(String(ip))))
   },

@@ -150,7 +150,7 @@ t.test('POST /login', async (t) => {
   })
 
   t.test('200 leaves a stored hash of higher cost as it is', async (t) => {
-    const mobile = '+8613800138006'
+    const mobile = '+8613800138016'
     const hash = bcrypt.hashSync(PASSWORD, 11)
     await service.addUser({ mobile, hash })
 

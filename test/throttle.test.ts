@@ -221,6 +221,21 @@ t.test('failures of POST /password and POST /login are one count', async (t) => 
   ])
 })
 
+t.test('200 or 503, and never 429, for thirty logins of one user at once', async (t) => {
+  const service = await build(t, { env: { LOGIN_MAX_FAILURES: '2' } })
+  await service.addUser()
+
+  const answers = await Promise.all(Array.from({ length: 30 }, () => tryLogin(service)))
+
+  const statuses = answers.map(({ status }) => status)
+  t.ok(statuses.includes(200))
+  t.ok(statuses.includes(503), 'two are under way at a time')
+  t.strictSame(
+    statuses.filter((status) => status !== 200 && status !== 503),
+    [],
+  )
+})
+
 t.test('an attempt that was answered 503', async (t) => {
   const claim = { account: MOBILE, network: HOME, isKnown: true }
   const start = () =>

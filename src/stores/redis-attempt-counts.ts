@@ -79,7 +79,7 @@ export function createRedisAttemptCounts({
   return {
     take: async (key, counter, limits) => {
       const [verdict, waitMs] = await count(key, 'take', counter, limits)
-      return { verdict, waitMs } as Taken
+      return verdict === 'wait' || verdict === 'closed' ? { verdict, waitMs } : { verdict }
     },
     fail: async (key, counter, limits) => void (await count(key, 'fail', counter, limits)),
     giveBack: async (key, counter, limits) => void (await count(key, 'giveBack', counter, limits)),
