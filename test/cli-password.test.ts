@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { build, keylessEnvironmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
+import { patiently } from './support/patience.js'
 import { findProgram, until } from './support/servers.js'
 import { CLI, type Exit, runCli, spawnProgram, temporaryDirectory } from './support/service-process.js'
 
@@ -160,5 +161,5 @@ async function promptOf(terminal: ReturnType<typeof spawnProgram>, prompt: strin
 }
 
 function attempt(password: string) {
-  return service.call('POST', '/login', { body: { mobile: MOBILE, password } })
+  return patiently(() => service.call('POST', '/login', { body: { mobile: MOBILE, password } }))
 }

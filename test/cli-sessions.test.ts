@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import t from 'tap'
 import { build, keylessEnvironmentOf, MOBILE, PASSWORD, startBackends } from './helper.js'
+import { patiently } from './support/patience.js'
 import { type Exit, runCli, temporaryDirectory } from './support/service-process.js'
 
 const MAX_FAILURES = 3
@@ -130,7 +131,7 @@ function run(args: string[], stdin = ''): Promise<Exit> {
 }
 
 function attempt(password: string) {
-  return service.call('POST', '/login', { body: { mobile: MOBILE, password } })
+  return patiently(() => service.call('POST', '/login', { body: { mobile: MOBILE, password } }))
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects to be there

@@ -48,29 +48,32 @@ t.test('a flood of logins leaves the others in', async (t) => {
 
   for (const [who, { others, attemptOf }] of Object.entries(FLOODS)) {
     t.test(`of ${who}`, async (t) => {
-      const flood = startFlood(service, attemptOf)
-      const outcomes = { in: 0, shed: 0, late: 0 }
-      // One after another, and so less than their share: with the flood it is more than can be done.
-      for (const user of users.slice(0, others)) {
-        await sleep(msPerHash)
-        const started = performance.now()
-        const status = await statusOf(service, user)
-        const isLate = performance.now() - started > HASHING_BUDGET_MS - 100
-        outcomes[status === 200 ? 'in' : isLate ? 'late' : 'shed']++
-      }
-      const floodStatuses = await flood.stop()
+      // Where two hashes do not fit into the second and a half that a login may take, because the machine is busy with something
+      // else, nothing can be said of shares: then once more.
+      let round = await comeDuringFlood(attemptOf, users.slice(0, others))
+      for (let again = 0; again < 2 && round.outcomes.late > others / 4; again++)
+        round = await comeDuringFlood(attemptOf, users.slice(0, others))
 
+      const { outcomes, floodStatuses } = round
       const said = `${JSON.stringify(outcomes)} of ${others} others`
-      // All of them get in where a hash takes a third of a second. Where two do not fit into the second and a half that a login
-      // may take, because the machine is busy with something else, nothing can be said of shares.
-      if (outcomes.late > others / 4) {
-        t.pass(said, { skip: 'no time for hashing' })
-        return
-      }
       t.ok(outcomes.shed <= 1 && outcomes.in >= others * 0.7, said)
       t.ok(floodStatuses.includes(401), 'the flood has a share too')
       t.ok(floodStatuses.includes(503), 'the flood was one')
     })
+  }
+
+  /** One after another, and so less than their share: with the flood it is more than can be done. */
+  async function comeDuringFlood(attemptOf: (index: number) => Attempt, others: Attempt[]) {
+    const flood = startFlood(service, attemptOf)
+    const outcomes = { in: 0, shed: 0, late: 0 }
+    for (const user of others) {
+      await sleep(msPerHash)
+      const started = performance.now()
+      const status = await statusOf(service, user)
+      const isLate = performance.now() - started > HASHING_BUDGET_MS - 100
+      outcomes[status === 200 ? 'in' : isLate ? 'late' : 'shed']++
+    }
+    return { outcomes, floodStatuses: await flood.stop() }
   }
 })
 

@@ -4,6 +4,7 @@ import type { Slug } from '../src/errors.js'
 import { LANGUAGES } from '../src/language.js'
 import { DETAILS, MESSAGES, ruleMessage } from '../src/messages.js'
 import { type Answer, basic, build, type CallOptions, claimsOf, MOBILE, PASSWORD } from './helper.js'
+import { patiently } from './support/patience.js'
 import { exchange, request } from './support/raw-http.js'
 
 const CHINESE = /\p{Script=Han}/u
@@ -75,8 +76,11 @@ t.test('every refusal in both languages', async (t) => {
   for (const [slug, [method, path, options]] of Object.entries(causes) as [keyof typeof causes, Cause][]) {
     t.test(slug, async (t) => {
       await before[slug]?.()
-      const ask = (headers: Record<string, string>) =>
-        service.call(method, path, { ...options, headers: { ...options.headers, ...headers } })
+      const ask = (headers: Record<string, string>) => {
+        const call = () =>
+          service.call(method, path, { ...options, headers: { ...options.headers, ...headers } })
+        return slug === 'temporarily_unavailable' ? call() : patiently(call)
+      }
       const [english, chinese] = [await ask(EN), await ask(ZH)]
 
       t.match(english.body, { error: slug, msg: MESSAGES[slug].en })
@@ -141,7 +145,7 @@ t.test('details', async (t) => {
     t.test(`in Chinese: ${msg}`, async (t) => {
       const shown = path === '/users' ? provisioner : {}
       const [english, chinese] = [EN, ZH].map((headers) =>
-        service.call('POST', path, { token, body, headers: { ...headers, ...shown } }),
+        patiently(() => service.call('POST', path, { token, body, headers: { ...headers, ...shown } })),
       )
 
       t.strictSame((await chinese)?.body, { code: 400, error: 'invalid_request', msg })

@@ -1,6 +1,7 @@
 import assert from 'node:assert'
 import t from 'tap'
 import { build, MOBILE, PASSWORD } from './helper.js'
+import { patiently } from './support/patience.js'
 import { until } from './support/servers.js'
 
 const NEW = 'eight dry umbrellas'
@@ -9,7 +10,8 @@ const OTHER_HASH = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi
 t.test('POST /password', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
-  const change = (token: string, body: unknown) => service.call('POST', '/password', { token, body })
+  const change = (token: string, body: unknown) =>
+    patiently(() => service.call('POST', '/password', { token, body }))
 
   t.test('401 invalid_credentials for a wrong current password; the session lives', async (t) => {
     const token = await service.login()
