@@ -1,6 +1,7 @@
 import assert from 'node:assert'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PATIENCE } from '../../support/patience.js'
 import { until } from '../../support/servers.js'
 import { CLIENTS, openConnections } from '../clients.js'
 import type { Round } from '../round.js'
@@ -64,7 +65,7 @@ export const abuseRows: Scenario[] = [
       await sleep(25)
     }
     // A connection that finds the queue of the kernel full is tried again after a second or more.
-    await until(() => assert.ok(dropped > 0))
+    await until(() => assert.ok(dropped > 0), PATIENCE)
     await sleep(500)
     const { descriptors = 0 } = instance?.usage() ?? {}
     if (descriptors > 11_000) problems.push(`${descriptors} descriptors are open`)

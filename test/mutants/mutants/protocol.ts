@@ -131,8 +131,8 @@ export const protocolMutants: Mutant[] = [
     edits: [
       {
         file: SESSIONS,
-        find: 'await proveWritable(account);\n        let verifiedHash',
-        replace: 'let verifiedHash',
+        find: 'proveWritable(account),\n        ]);',
+        replace: ']);',
       },
     ],
   },

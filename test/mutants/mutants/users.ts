@@ -1,6 +1,6 @@
 import { type Mutant, STATEMENTS, USERS } from '../mutant.js'
 
-const joined = 'await joinHeld(registry, changed, clock.database, budget.limit());'
+const joined = 'joinHeld(registry, changed, clock.database, budget.limit()),'
 
 /** What a sibling does with users, less one part at a time. */
 export const userMutants: Mutant[] = [
@@ -38,7 +38,7 @@ export const userMutants: Mutant[] = [
       {
         file: USERS,
         find: joined,
-        replace: `${joined.replace('await ', '').replace(';', '')}.catch(() => undefined);`,
+        replace: `${joined.replace(/,$/, '')}.catch(() => undefined),`,
       },
     ],
   },
