@@ -104,15 +104,12 @@ export function createSessions({
     passwords.requireRoom(claimant)
     let account = await accounts.findByMobile(mobile)
 
-    const familiarity = await prepareProof(account, network)
     // Of whoever is disabled no password is right: a right one must not be told from a wrong one by the time that it takes.
     let verifiedHash = account && isActive(account) ? account.passwordHash : undefined
-    const passwordMatches = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
-      passwords.matches(password, verifiedHash, claimant, budget.end),
-    )
+    const { proved, familiarity } = await prove(password, verifiedHash, { account, claimant, budget })
     if (!account) throw invalidCredentials('unknown mobile')
     requireActive(account)
-    if (!passwordMatches) throw invalidCredentials('wrong password')
+    if (!proved) throw invalidCredentials('wrong password')
     let passwordHash = await upgraded(account.passwordHash, password, claimant, budget)
 
     for (let attempt = 1; attempt <= MAX_COMMIT_ATTEMPTS; attempt++) {
@@ -272,12 +269,9 @@ export function createSessions({
     const budget = startBudget(HASHING_BUDGET_MS)
     const { userId, sessionId, loginTime: stamp } = session
     const account = await accounts.findById(userId)
-    const familiarity = await prepareProof(account, network)
     const claimant = { account: account?.mobile ?? '', network }
-    const currentMatches = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
-      passwords.matches(current, account?.passwordHash, claimant, budget.end),
-    )
-    if (!account || !currentMatches) throw invalidCredentials('wrong password')
+    const { proved } = await prove(current, account?.passwordHash, { account, claimant, budget })
+    if (!account || !proved) throw invalidCredentials('wrong password')
     // Only now: whoever has stolen a token must not learn the mobile number from what is refused.
     await requireUncommon(wanted, 'new', account.mobile)
 
@@ -301,14 +295,27 @@ export function createSessions({
     await joinHeld(registry, ended, account.clock.database, budget.limit())
   }
 
-  /** What has to be known before a password is worth its hash. */
-  async function prepareProof(account: Account | undefined, network: string): Promise<Familiarity> {
-    // Nobody's places are asked for, too, so that an unknown mobile takes the same time.
+  /**
+   * Whether the password belongs to the hash, as far as the throttle lets it be tried from here.
+   *
+   * @throws Refusal `too_many_attempts`
+   * @throws Unavailable
+   */
+  async function prove(
+    password: string,
+    hash: string | undefined,
+    { account, claimant, budget }: { account: Account | undefined; claimant: Claimant; budget: Budget },
+  ): Promise<{ proved: boolean; familiarity: Familiarity }> {
+    // Before the hash, because both can make it needless. Nobody's places are asked for, too, so
+    // that an unknown mobile takes the same time.
     const [familiarity] = await Promise.all([
-      places.familiarity((account ?? NOBODY).userId, network),
+      places.familiarity((account ?? NOBODY).userId, claimant.network),
       proveWritable(account),
     ])
-    return familiarity
+    const proved = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
+      passwords.matches(password, hash, claimant, budget.end),
+    )
+    return { proved, familiarity }
   }
 
   /** Lets the user be known here from now on. The login has succeeded, with or without it. */

@@ -70,7 +70,7 @@ export const credentialMutants: Mutant[] = [
   {
     name: 'a change of password asks for none',
     caughtBy: ['password change'],
-    edits: [{ file: SESSIONS, find: 'if (!account || !currentMatches)', replace: 'if (!account)' }],
+    edits: [{ file: SESSIONS, find: 'if (!account || !proved)', replace: 'if (!account)' }],
   },
   {
     name: 'a change of password leaves the session alive',
