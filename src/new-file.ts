@@ -14,7 +14,7 @@ const WITHOUT_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 export function writeNewFile(path: string, text: string): void {
   const draft = `${path}.${randomBytes(6).toString('hex')}.new`
   try {
-    writeToDisk(draft, text)
+    writeToDisk(draft, () => text)
     linkOrRename(draft, path)
   } finally {
     rmSync(draft, { force: true })
@@ -22,11 +22,20 @@ export function writeNewFile(path: string, text: string): void {
   syncDirectory(dirname(path))
 }
 
-function writeToDisk(path: string, text: string): void {
+/**
+ * Writes a file that is not there yet, and for its owner alone. It is there from the beginning, so
+ * that nobody else can take its name while `text` is made, and gone again where that fails.
+ *
+ * @throws what the system or `text` says, EEXIST where there is such a file already.
+ */
+export function writeToDisk(path: string, text: () => string): void {
   const file = openSync(path, 'wx', 0o600)
   try {
-    writeFileSync(file, text)
+    writeFileSync(file, text())
     fsyncSync(file)
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
   } finally {
     closeSync(file)
   }

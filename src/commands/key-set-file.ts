@@ -1,17 +1,6 @@
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { OperatorError } from '../errors.js'
-import { writeNewFile } from '../new-file.js'
+import { writeNewFile, writeToDisk } from '../new-file.js'
 import { type KeySet, readKeySet } from '../services/key-set.js'
 import type { PrivateJwk } from '../services/private-jwk.js'
 
@@ -40,8 +29,13 @@ export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]
   // A link stays a link.
   const target = realpathSync(path)
   const draft = `${target}.new`
-  // Read while no other command can be between reading and writing: no change is lost.
-  writeDraft(draft, () => keySetText(change(readKeySet(target))))
+  try {
+    // Read while no other command can be between reading and writing: no change is lost.
+    writeToDisk(draft, () => keySetText(change(readKeySet(target))))
+  } catch (error) {
+    const taken = `${draft} exists: another command is changing the keys now, or was cut off and has left it behind`
+    throw asOperatorError(error, draft, taken)
+  }
   try {
     const { mode, uid, gid } = statSync(target)
     chmodSync(draft, mode & 0o777)
@@ -50,25 +44,6 @@ export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]
   } catch (error) {
     rmSync(draft, { force: true })
     throw asOperatorError(error, path)
-  }
-}
-
-function writeDraft(path: string, text: () => string): void {
-  let file: number
-  try {
-    file = openSync(path, 'wx', 0o600)
-  } catch (error) {
-    const taken = `${path} exists: another command is changing the keys now, or was cut off and has left it behind`
-    throw asOperatorError(error, path, taken)
-  }
-  try {
-    writeFileSync(file, text())
-    fsyncSync(file)
-  } catch (error) {
-    rmSync(path, { force: true })
-    throw asOperatorError(error, path)
-  } finally {
-    closeSync(file)
   }
 }
 
