@@ -6,6 +6,7 @@ import { type CountryCode, isSupportedCountry } from 'libphonenumber-js/max'
 import { type AddressRange, addressRange } from './addresses.js'
 import { OperatorError } from './errors.js'
 import { isStrongSecret } from './signing-secret.js'
+import { parseStoreUrl } from './store-urls/grammar.js'
 import { checkPostgresTls, isPostgresUrl } from './store-urls/postgres.js'
 import { isRedisUrl, type RedisServers, readRedisServers } from './store-urls/redis.js'
 import { textOf, wasDamaged } from './utf8.js'
@@ -313,8 +314,8 @@ export interface SecretFile {
 export function secretFilesOf(environment: NodeJS.ProcessEnv, { stores }: Config): SecretFile[] {
   const files = FILE_SETTINGS.map((name) => ({ setting: `${name}_FILE`, path: environment[`${name}_FILE`] }))
   if (stores.kind === 'servers') {
-    const key = new URL(stores.database.url).searchParams.get('sslkey') ?? ''
-    files.push({ setting: 'DATABASE_URL', path: key })
+    const path = parseStoreUrl(stores.database.url)?.parameters.get('sslkey') ?? undefined
+    files.push({ setting: 'DATABASE_URL', path })
   }
   return files.flatMap(({ setting, path }) => (path ? [{ setting, path: resolve(path) }] : []))
 }
