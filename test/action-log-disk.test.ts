@@ -1,7 +1,7 @@
 import assert from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { environmentOf, logIn, send, startBackends, userInserter } from './helper.js'
 import { PATIENCE } from './support/patience.js'
 import { until } from './support/servers.js'
@@ -17,10 +17,7 @@ t.test(
   'a full disk fails no login, is said in the log, and what can wait is written later',
   { skip },
   async (t) => {
-    const disk = smallDisk(t)
-    const path = join(disk, 'action.log')
-    const service = await startService(t, { env: { ...environmentOf(backends), USER_ACTION_LOG: path } })
-    fill(disk)
+    const { disk, path, service } = await startOnFullDisk(t)
 
     for (let time = 0; time < 5; time++) await logIn(service.url)
     await until(() => assert.match(service.stdout(), /lines of the action log were lost: ENOSPC/), PATIENCE)
@@ -37,10 +34,7 @@ t.test(
   'a full disk until the end: the service says how much is lost, and ends with 0',
   { skip },
   async (t) => {
-    const disk = smallDisk(t)
-    const path = join(disk, 'action.log')
-    const service = await startService(t, { env: { ...environmentOf(backends), USER_ACTION_LOG: path } })
-    fill(disk)
+    const { service } = await startOnFullDisk(t)
     await logIn(service.url)
 
     const { code, stdout } = await service.stop()
@@ -65,3 +59,12 @@ t.test(
     t.match(stderr, /1 line of the action log was lost: ENOSPC/)
   },
 )
+
+/** A service whose action log is on a disk that has been filled since it started. */
+async function startOnFullDisk(t: Test) {
+  const disk = smallDisk(t)
+  const path = join(disk, 'action.log')
+  const service = await startService(t, { env: { ...environmentOf(backends), USER_ACTION_LOG: path } })
+  fill(disk)
+  return { disk, path, service }
+}
