@@ -11,8 +11,8 @@ const BUNDLE = 'dist/auth-service.js'
 const SIGNS_OF_CHANGE = ['dist/.tsbuildinfo', 'node_modules/.package-lock.json', 'bundle.mjs']
 
 /**
- * Left as they are: they look for files beside their own code, are what one instruments or replaces from outside, or are large
- * and seldom needed.
+ * Left as they are: they look for files beside their own code, are what one instruments or replaces
+ * from outside, or are large and seldom needed.
  */
 const SEPARATE = [
   '@electric-sql/pglite',

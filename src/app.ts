@@ -178,7 +178,8 @@ function createServer({ trustProxy, keepAliveSeconds }: Config, log: FastifyBase
     // What a parameter of an address may be is for its schema to say, once it is known who asks.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
-    // So that there is one server only: for `localhost` Fastify would open another, which has none of the limits.
+    // So that there is one server only: for `localhost` Fastify would open another, which has none
+    // of the limits.
     serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds, proxies }),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,

@@ -7,8 +7,9 @@ import { isDecodable, textOf } from './utf8.js'
 type Headers = Pick<IncomingMessage, 'headers' | 'rawHeaders'>
 
 /**
- * The text of a body of JSON. Refuses what would be changed by reading it, and so could equal another body's text: what is not
- * UTF-8 (RFC 8259 §8.1), and an escape that is half a surrogate pair, which UTF-8 cannot write (§8.2).
+ * The text of a body of JSON. Refuses what would be changed by reading it, and so could equal
+ * another body's text: what is not UTF-8 (RFC 8259 §8.1), and an escape that is half a surrogate
+ * pair, which UTF-8 cannot write (§8.2).
  *
  * @throws Refusal
  */
@@ -20,7 +21,10 @@ export function jsonText(request: Headers, bytes: Uint8Array): string {
   return text
 }
 
-/** The text of a form, whose escapes are UTF-8 too (WHATWG URL §5.1): parsers leave others as they are. @throws Refusal */
+/**
+ * The text of a form, whose escapes are UTF-8 too (WHATWG URL §5.1): parsers leave others as they
+ * are. @throws Refusal
+ */
 export function formText(request: Headers, bytes: Uint8Array): string {
   const text = bodyText(request, bytes)
   if (text.includes('%') && !isDecodable(text)) {
@@ -41,7 +45,10 @@ function bodyText({ headers, rawHeaders }: Headers, bytes: Uint8Array): string {
   return text
 }
 
-/** Whether a content type names no charset but UTF-8. Strict: what only looks like a charset is refused. */
+/**
+ * Whether a content type names no charset but UTF-8. Strict: what only looks like a charset is
+ * refused.
+ */
 function saysUtf8(contentType: string): boolean {
   return !contentType.includes(';') || !/charset/i.test(contentType.replace(CHARSET_UTF8, ''))
 }
@@ -49,7 +56,10 @@ function saysUtf8(contentType: string): boolean {
 /** Also without its hyphen, as databases and old libraries spell it. */
 const CHARSET_UTF8 = /;[ \t]*charset=("?)utf-?8\1[ \t]*(?=;|$)/gi
 
-/** A backslash before it would be an escape of its own, and is taken out first: `\\ud800` is six plain characters. */
+/**
+ * A backslash before it would be an escape of its own, and is taken out first: `\\ud800` is six
+ * plain characters.
+ */
 function holdsHalfPair(json: string): boolean {
   return HALF_PAIR.test(json.replace(/\\[^u]/g, ' '))
 }

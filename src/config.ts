@@ -358,7 +358,9 @@ const FORMATS: Record<string, (value: string) => boolean> = {
   addresses: (value) => addressRanges(value).every((range) => range !== undefined),
 }
 
-/** The widest range of each family that can be meant: wider ones hold half of all addresses, or all. */
+/**
+ * The widest range of each family that can be meant: wider ones hold half of all addresses, or all.
+ */
 const WIDEST_PREFIX = { ipv4: 8, ipv6: 7 }
 
 function isTooWide({ family, prefix }: AddressRange): boolean {

@@ -4,7 +4,10 @@ import type { Socket } from 'node:net'
 interface Needs {
   /** The most connections that are open at the same time. */
   max: number
-  /** The network that a connection counts for. Undefined where it brings the requests of many: it gives way to nobody. */
+  /**
+   * The network that a connection counts for. Undefined where it brings the requests of many: it
+   * gives way to nobody.
+   */
   networkOf(socket: Socket): string | undefined
 }
 
@@ -13,16 +16,23 @@ interface Network {
   sockets: Set<Socket>
 }
 
-/** The part of all connections that a network keeps where others need room and none of its own is idle. */
+/**
+ * The part of all connections that a network keeps where others need room and none of its own is
+ * idle.
+ */
 const SHARE = 1 / 4
 
-/** How many connections of a network are looked at for an idle one, so that a flood of newcomers stays cheap. */
+/**
+ * How many connections of a network are looked at for an idle one, so that a flood of newcomers
+ * stays cheap.
+ */
 const LOOKS = 100
 
 /**
- * Bounds the connections of a server so that no network keeps others out. While there is room, everybody connects. Then a
- * newcomer takes the place of an idle connection of the network that holds the most, or of a busy one where that network holds
- * more than its share. Newcomers of that network itself are turned away.
+ * Bounds the connections of a server so that no network keeps others out. While there is room,
+ * everybody connects. Then a newcomer takes the place of an idle connection of the network that
+ * holds the most, or of a busy one where that network holds more than its share. Newcomers of that
+ * network itself are turned away.
  */
 export function shareConnections(server: Server, { max, networkOf }: Needs): void {
   const networks = new Map<string, Network>()
@@ -89,7 +99,10 @@ function idleOf({ sockets }: Network): Socket | undefined {
   return undefined
 }
 
-/** Whether nothing was ever sent on it, or it waits for the next request: only then Node has set a time limit on the socket. */
+/**
+ * Whether nothing was ever sent on it, or it waits for the next request: only then Node has set a
+ * time limit on the socket.
+ */
 function isIdle({ timeout, bytesRead }: Socket): boolean {
   return bytesRead === 0 || (timeout !== undefined && timeout > 0)
 }

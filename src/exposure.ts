@@ -2,12 +2,15 @@ import { statSync } from 'node:fs'
 import type { SecretFile, StoreConfig } from './config.js'
 import { ownSecretPath } from './stores/embedded.js'
 
-/** What other users of the machine may do with a file: read it, write it, or look into it where it is a directory. */
+/**
+ * What other users of the machine may do with a file: read it, write it, or look into it where it
+ * is a directory.
+ */
 const BY_OTHERS = 0o007
 
 /**
- * Warns once of each file with a secret that every user of the machine may reach, as container secrets are often mounted.
- * The directory of embedded mode is closed to them when it is opened.
+ * Warns once of each file with a secret that every user of the machine may reach, as container
+ * secrets are often mounted. The directory of embedded mode is closed to them when it is opened.
  */
 export function warnOfExposure(
   files: SecretFile[],

@@ -3,7 +3,10 @@ import { shareConnections } from './connections.js'
 import { safeAnswer } from './safe-answer.js'
 import { type Proxies, peerNetwork } from './services/client-address.js'
 
-/** Connections that are open at the same time: more could take the descriptors that the stores and the log need. */
+/**
+ * Connections that are open at the same time: more could take the descriptors that the stores and
+ * the log need.
+ */
 const MAX_CONNECTIONS = 10_000
 
 /** Bytes of a request's line and headers together. */
@@ -37,7 +40,8 @@ export function createHttpServer(
     },
     listener,
   )
-  // Node keeps the first thousand headers by default: a second Authorization beyond them would go unseen.
+  // Node keeps the first thousand headers by default: a second Authorization beyond them would go
+  // unseen.
   server.maxHeadersCount = 0
   shareConnections(server, {
     max: MAX_CONNECTIONS,
@@ -46,5 +50,8 @@ export function createHttpServer(
   return server
 }
 
-/** What the proxy that is connected to this service said: the last in a list, for each proxy may add its own. */
+/**
+ * What the proxy that is connected to this service said: the last in a list, for each proxy may add
+ * its own.
+ */
 const HTTPS = /(?:^|,)\s*https\s*$/i

@@ -11,12 +11,16 @@ interface Place {
   backlog: number
 }
 
-/** How an address is refused that a name has and this machine has not, such as ::1 where IPv6 is off. */
+/**
+ * How an address is refused that a name has and this machine has not, such as ::1 where IPv6 is
+ * off.
+ */
 export const NOT_HERE = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 
 /**
- * Listens at every address of a host, of which a name may have several: `localhost` is 127.0.0.1 and ::1. All connections come to
- * the app's one server, and so meet the same limits and the same end.
+ * Listens at every address of a host, of which a name may have several: `localhost` is 127.0.0.1
+ * and ::1. All connections come to the app's one server, and so meet the same limits and the same
+ * end.
  *
  * @returns the addresses as URLs.
  */

@@ -29,8 +29,8 @@ interface Appended {
 }
 
 /**
- * The file of this name. Where it is gone or another one has its name, as after a rotation, that one is written to from the
- * next line on.
+ * The file of this name. Where it is gone or another one has its name, as after a rotation, that
+ * one is written to from the next line on.
  *
  * @throws OperatorError when it cannot be opened now.
  */
@@ -69,7 +69,9 @@ function openFirst(path: string) {
   }
 }
 
-/** Without delay also later on: where a disk hangs, `stat` has not answered and nothing is opened. */
+/**
+ * Without delay also later on: where a disk hangs, `stat` has not answered and nothing is opened.
+ */
 function openToAppend(path: string) {
   fs.mkdirSync(dirname(path), { recursive: true })
   const fd = fs.openSync(path, 'a', 0o600)
@@ -116,7 +118,10 @@ async function writeAll(fd: number, bytes: Buffer): Promise<Appended> {
   return { written }
 }
 
-/** The same file for reading, where it has an end to look at and the system opens it by its descriptor. */
+/**
+ * The same file for reading, where it has an end to look at and the system opens it by its
+ * descriptor.
+ */
 function readerOf(fd: number): number | undefined {
   try {
     return fs.fstatSync(fd).isFile() ? fs.openSync(`/dev/fd/${fd}`, 'r') : undefined

@@ -27,9 +27,15 @@ export interface Trouble {
 }
 
 export interface TroubleListener {
-  /** Lines cannot be written: once at the beginning, then every few seconds while lines are lost, and at the end. */
+  /**
+   * Lines cannot be written: once at the beginning, then every few seconds while lines are lost,
+   * and at the end.
+   */
   failing(trouble: Trouble): void
-  /** Lines can be written again. What this writes to the stream comes before the lines that wait, and is never lost. */
+  /**
+   * Lines can be written again. What this writes to the stream comes before the lines that wait,
+   * and is never lost.
+   */
   mended(trouble: Trouble): void
 }
 
@@ -39,8 +45,9 @@ export interface LogStream extends DestinationStream {
 }
 
 /**
- * A file or standard output that never blocks and never fails a request: lines wait in memory up to a limit and are lost
- * beyond it, and an error of the disk is not an error of the service. What is lost is counted.
+ * A file or standard output that never blocks and never fails a request: lines wait in memory up to
+ * a limit and are lost beyond it, and an error of the disk is not an error of the service. What is
+ * lost is counted.
  *
  * @param to the path of a file, `-` for standard output, or an open file descriptor.
  * @throws OperatorError when the file cannot be opened now.

@@ -6,8 +6,9 @@ import { dirname } from 'node:path'
 const WITHOUT_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 /**
- * Writes a new file that its owner alone may read. It is there whole or not at all, also after a power cut, and never in the
- * place of another one: of several processes that write it at the same time, one does.
+ * Writes a new file that its owner alone may read. It is there whole or not at all, also after a
+ * power cut, and never in the place of another one: of several processes that write it at the same
+ * time, one does.
  *
  * @throws what the system says, EEXIST among it: then nothing has changed.
  */

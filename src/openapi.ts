@@ -69,8 +69,8 @@ function nameExamples<T extends object>(document: T): T {
 }
 
 /**
- * Swagger UI at /docs, the document at /docs/json and /docs/yaml. Nothing says where this is: behind a proxy that serves it
- * below a prefix, every address is relative to the page's own.
+ * Swagger UI at /docs, the document at /docs/json and /docs/yaml. Nothing says where this is:
+ * behind a proxy that serves it below a prefix, every address is relative to the page's own.
  */
 export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(async function pages(scope) {
@@ -84,7 +84,8 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
       routePrefix: '/docs',
       staticCSP: PAGE_POLICY,
       uiConfig: {
-        // Without the bar on top: its logo breaks the policy, and it is there to choose among documents.
+        // Without the bar on top: its logo breaks the policy, and it is there to choose among
+        // documents.
         layout: 'BaseLayout',
         displayRequestDuration: true,
         tryItOutEnabled: true,

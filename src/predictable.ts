@@ -1,18 +1,24 @@
 /** How likely a symbol is after the ones before it. The likelihoods of all symbols add up to 1. */
 type Model = (symbols: readonly number[], index: number) => number
 
-/** Of random sequences, at most one of 2^30 can be described in so many bits less than it has (Kraft, McMillan). */
+/**
+ * Of random sequences, at most one of 2^30 can be described in so many bits less than it has
+ * (Kraft, McMillan).
+ */
 const MAX_BITS_SPARED_BY_PATTERN = 30
 
-/** Random letters are less like words than that says: of 200,000 sequences of 32 none is spared more than 7 bits. */
+/**
+ * Random letters are less like words than that says: of 200,000 sequences of 32 none is spared more
+ * than 7 bits.
+ */
 const MAX_BITS_SPARED_BY_LANGUAGE = 15
 
 /** As far as a sequence is looked at: so many random symbols are more than enough. */
 const MAX_SYMBOLS = 512
 
 /**
- * Whether a sequence is described in fewer bits than randomly drawn symbols need: by repetition, by counting, by the few
- * symbols that occur, by an encoding, or by the words of a language.
+ * Whether a sequence is described in fewer bits than randomly drawn symbols need: by repetition, by
+ * counting, by the few symbols that occur, by an encoding, or by the words of a language.
  *
  * @param alphabet how many symbols there are to draw from.
  */
@@ -69,7 +75,10 @@ function hasFewSymbols(alphabet: number): Model {
   }
 }
 
-/** Bytes that are the text of some other encoding: Latin letters with a few accents, or two bytes for each letter. */
+/**
+ * Bytes that are the text of some other encoding: Latin letters with a few accents, or two bytes
+ * for each letter.
+ */
 export const latinText: Model = (bytes, index) => {
   const byte = bytes[index] ?? 0
   return isPrintable(byte) ? 0.9 * humanText(bytes, index) : 0.1 / (256 - PRINTABLE)
@@ -91,7 +100,10 @@ function isPrintable(code: number): boolean {
   return code >= 0x20 && code < 0x7f
 }
 
-/** What people type: words of some language, small or large, with some digits and signs between them. */
+/**
+ * What people type: words of some language, small or large, with some digits and signs between
+ * them.
+ */
 export const humanText: Model = (codes, index) => {
   const [code, previous] = [codes[index] ?? 0, codes[index - 1] ?? 0x20]
   const kind = kindOf(code)
@@ -170,8 +182,8 @@ const KIND_AFTER = [
 ]
 
 /**
- * How likely each letter is after a, b, … z, and at the beginning of a word: -3 log2 of it, as a digit of base 36. Counted in
- * English documents and in 38,000 secrets that people made up.
+ * How likely each letter is after a, b, … z, and at the beginning of a word: -3 log2 of it, as a
+ * digit of base 36. Counted in English documents and in 38,000 secrets that people made up.
  */
 const LETTER_AFTER = [
   'gfggnkjlalkdf5bhodcckllohk',

@@ -1,18 +1,26 @@
 import { createHash } from 'node:crypto'
 
-/** Base64url of 48 bits: a random key has the digest of a published one once in ten billion times. */
+/**
+ * Base64url of 48 bits: a random key has the digest of a published one once in ten billion times.
+ */
 const DIGEST_LENGTH = 8
 
 /**
- * Digests of keys that everybody can find, as base64url, sorted. Of secrets only those that look random: the others are refused
- * for their looks. Made by test/support/published-keys.ts on 2026-11-27 from
- * - jwt.secrets.list of github.com/wallarm/jwt-secrets (commit 99e2360, MIT): 761 of 103,782 entries;
- * - all.txt of github.com/Paradoxis/Flask-Unsign-Wordlist (commit a8a00d0, MIT), with keys of Django and Flask: 8,830 of 55,982;
- * - what documentation, examples and tests print as a secret in RFC 7515 to 7520, FastAPI, Spring, JHipster, Rails, Laravel,
- *   Symfony, Devise, NestJS, Nacos, Dify, Supabase, PostgREST, Mercure, Hydra, Kong, APISIX, jwt.io, Project Wycheproof and thirty libraries: 325;
+ * Digests of keys that everybody can find, as base64url, sorted. Of secrets only those that look
+ * random: the others are refused for their looks. Made by test/support/published-keys.ts on
+ * 2026-11-27 from
+ * - jwt.secrets.list of github.com/wallarm/jwt-secrets (commit 99e2360, MIT): 761 of 103,782
+ *   entries;
+ * - all.txt of github.com/Paradoxis/Flask-Unsign-Wordlist (commit a8a00d0, MIT), with keys of
+ *   Django and Flask: 8,830 of 55,982;
+ * - what documentation, examples and tests print as a secret in RFC 7515 to 7520, FastAPI, Spring,
+ *   JHipster, Rails, Laravel, Symfony, Devise, NestJS, Nacos, Dify, Supabase, PostgREST, Mercure,
+ *   Hydra, Kong, APISIX, jwt.io, Project Wycheproof and thirty libraries: 325;
  * - the key pairs that the same sources print with their private halves, by thumbprint: 396;
- * - SHA-256 and SHA-512 of the 300 commonest passwords (@zxcvbn-ts/language-common 4.1.3, MIT) and of 70 words such as secret,
- *   as sha256sum and sha512sum print them, with and without a line break: 1,463.
+ * - SHA-256 and SHA-512 of the 300 commonest passwords (@zxcvbn-ts/language-common 4.1.3, MIT) and
+ *   of 70 words such as secret, as sha256sum and sha512sum print them, with and without a line
+ *   break: 1,463.
+ *
  * Digests repeat nothing of these works.
  */
 export const DIGESTS = `
@@ -1002,7 +1010,10 @@ zzA9af3jzzKstGEozzU4NeYE
 
 const PUBLISHED = new Set(DIGESTS.match(/[\w-]{8}/g))
 
-/** What a published key is known by here. @param key its bytes, as they are or in their innermost spelling. */
+/**
+ * What a published key is known by here. @param key its bytes, as they are or in their innermost
+ * spelling.
+ */
 export function digestOf(key: Buffer): string {
   return createHash('sha256').update(key).digest('base64url').slice(0, DIGEST_LENGTH)
 }
@@ -1012,7 +1023,10 @@ export function isPublishedSecret(secret: Buffer): boolean {
   return PUBLISHED.has(digestOf(secret))
 }
 
-/** Whether the private key of this pair has been published. @param thumbprint of its public key (RFC 7638) */
+/**
+ * Whether the private key of this pair has been published. @param thumbprint of its public key (RFC
+ * 7638)
+ */
 export function isPublishedPair(thumbprint: string): boolean {
   return PUBLISHED.has(thumbprint.slice(0, DIGEST_LENGTH))
 }

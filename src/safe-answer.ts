@@ -5,18 +5,26 @@ import {
   ServerResponse,
 } from 'node:http'
 
-/** What every answer tells a browser: to take it for nothing but what it says it is, and to tell nobody this address. */
+/**
+ * What every answer tells a browser: to take it for nothing but what it says it is, and to tell
+ * nobody this address.
+ */
 export const SAFE_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
 
-/** Whoever came over TLS does so for a year (RFC 6797). Other names below the host are not this service's business. */
+/**
+ * Whoever came over TLS does so for a year (RFC 6797). Other names below the host are not this
+ * service's business.
+ */
 const OVER_TLS_ONLY = { ...SAFE_HEADERS, 'strict-transport-security': 'max-age=31536000' }
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
- * The answers of a server, with these headers in each: what Node refuses by itself never reaches Fastify and its hooks.
+ * The answers of a server, with these headers in each: what Node refuses by itself never reaches
+ * Fastify and its hooks.
  *
- * @param cameOverTls whether the client of a request speaks TLS to whoever stands before this service.
+ * @param cameOverTls whether the client of a request speaks TLS to whoever stands before this
+ *   service.
  */
 export function safeAnswer(cameOverTls: (request: IncomingMessage) => boolean): typeof ServerResponse {
   return class SafeAnswer<Request extends IncomingMessage> extends ServerResponse<Request> {

@@ -79,8 +79,8 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
 }
 
 /**
- * Lets the signal do what it does where nobody listens. `process.exit` would reset the terminal, and where that is gone Node.js
- * aborts, and in its abort takes a whole core for ever.
+ * Lets the signal do what it does where nobody listens. `process.exit` would reset the terminal,
+ * and where that is gone Node.js aborts, and in its abort takes a whole core for ever.
  */
 function endBy(signal: 'SIGHUP'): void {
   process.removeAllListeners(signal)
@@ -102,8 +102,9 @@ function signalsThatDoNotClose(config: Config): ('SIGINT' | 'SIGTERM' | 'SIGHUP'
 }
 
 /**
- * SIGHUP tells a service to read its keys and to open its log again. What somebody tries out in a terminal closes with the
- * terminal; what has none is told by somebody who means it, such as logrotate.
+ * SIGHUP tells a service to read its keys and to open its log again. What somebody tries out in a
+ * terminal closes with the terminal; what has none is told by somebody who means it, such as
+ * logrotate.
  */
 function closesWithTerminal({ stores, keysFile }: Config): boolean {
   return stores.kind === 'embedded' && keysFile === undefined && [0, 1, 2].some((fd) => isatty(fd))

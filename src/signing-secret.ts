@@ -4,17 +4,26 @@ import { isPublishedSecret } from './published-keys.js'
 /** RFC 7518 §3.2: as long as what the hash function gives. */
 const MIN_BYTES = 32
 
-/** What has to be left of a secret without the words in it. A random one holds such a word once in 30,000. */
+/**
+ * What has to be left of a secret without the words in it. A random one holds such a word once in
+ * 30,000.
+ */
 const MIN_BESIDE_WORDS = 24
 
 /** Pieces of the keys that documentation and people make up. */
 const WELL_KNOWN =
   /secret|passw(?:or)?d?|change[-_ ]?me|example|qwerty(?:uiop)?|asdfghjkl|zxcvbnm|1qaz2wsx|1q2w3e4r|default|placeholder|your[-_ ]|12345\d*|abcde|insecure|letmein|sample|testing|development|production|token|super|signing/gi
 
-/** A key pair's parts as PEM, JWK or OpenSSH have them, and a token. The public part looks random and is known to everybody. */
+/**
+ * A key pair's parts as PEM, JWK or OpenSSH have them, and a token. The public part looks random
+ * and is known to everybody.
+ */
 const OF_A_PAIR = /-----BEGIN |"kty"|^(?:ssh|ecdsa)-\S+ AAAA|^eyJ[\w-]+\.[\w-]+\.[\w-]*$/
 
-/** The same in DER, by the names that it has for RSA, elliptic curves and Edwards curves; OpenSSH's own form. */
+/**
+ * The same in DER, by the names that it has for RSA, elliptic curves and Edwards curves; OpenSSH's
+ * own form.
+ */
 const OF_A_PAIR_IN_BYTES = [
   '06092a864886f70d0101',
   '06072a8648ce3d0201',
@@ -37,9 +46,10 @@ interface Reading {
 }
 
 /**
- * Whether an HS256 key looks like at least 32 random bytes that nobody has published. What it decodes to has to look so,
- * too, as often as it can be decoded: base64 of words is words. Guessing cannot be ruled out by looking; this rules out
- * what people type, and what is printed. Of a million results of `openssl rand -base64 32` not one is refused.
+ * Whether an HS256 key looks like at least 32 random bytes that nobody has published. What it
+ * decodes to has to look so, too, as often as it can be decoded: base64 of words is words. Guessing
+ * cannot be ruled out by looking; this rules out what people type, and what is printed. Of a
+ * million results of `openssl rand -base64 32` not one is refused.
  */
 export function isStrongSecret(secret: string): boolean {
   const found = readings(Buffer.from(secret))
@@ -48,7 +58,10 @@ export function isStrongSecret(secret: string): boolean {
   return meant.every(looksRandom) && !found.some(({ bytes }) => isPublishedSecret(bytes))
 }
 
-/** The secret itself, without what surrounds it, then what it decodes to, to the innermost: one key, however it is spelled. */
+/**
+ * The secret itself, without what surrounds it, then what it decodes to, to the innermost: one key,
+ * however it is spelled.
+ */
 export function readings(secret: Buffer): Reading[] {
   const found: Reading[] = []
   for (let bytes: Buffer | undefined = secret; bytes !== undefined; ) {
@@ -59,7 +72,10 @@ export function readings(secret: Buffer): Reading[] {
   return found
 }
 
-/** Undefined for what is not UTF-8, or has characters that nobody writes. Without quotes and the prefix that Laravel writes. */
+/**
+ * Undefined for what is not UTF-8, or has characters that nobody writes. Without quotes and the
+ * prefix that Laravel writes.
+ */
 function asText(bytes: Buffer): string | undefined {
   const text = bytes.toString('utf8')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
@@ -109,7 +125,8 @@ function isRandomText(text: string): boolean {
   const besideWords = text.replace(WELL_KNOWN, '')
   if (besideWords.length < MIN_BESIDE_WORDS) return false
   const isBase64 = /^[\w+/=-]+$/.test(text)
-  // Digits of base64 are small letters and large ones: among 43 of them one kind is missing once in a billion times.
+  // Digits of base64 are small letters and large ones: among 43 of them one kind is missing once in
+  // a billion times.
   if (isBase64 && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false
   const alphabet = isBase64 ? 64 : 95
   return ![text, besideWords].some((part) =>

@@ -1,8 +1,9 @@
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * The text that bytes say in UTF-8, without a byte order mark before it (RFC 8259 §8.1), or undefined where they are not UTF-8.
- * Node's own conversions put U+FFFD in the place of every byte that says nothing: two different secrets would become one.
+ * The text that bytes say in UTF-8, without a byte order mark before it (RFC 8259 §8.1), or
+ * undefined where they are not UTF-8. Node's own conversions put U+FFFD in the place of every byte
+ * that says nothing: two different secrets would become one.
  */
 export function textOf(bytes: Uint8Array): string | undefined {
   try {
@@ -12,7 +13,10 @@ export function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Where Node has read the bytes already: whether it found some that are not UTF-8. A U+FFFD that was meant is refused too. */
+/**
+ * Where Node has read the bytes already: whether it found some that are not UTF-8. A U+FFFD that
+ * was meant is refused too.
+ */
 export function wasDamaged(text: string): boolean {
   return text.includes('\ufffd')
 }

@@ -108,7 +108,10 @@ t.test('refused as a signing key', async (t) => {
   }
 })
 
-/** What is no secret, and what one gets by encoding it looks random only as long as nobody decodes it. */
+/**
+ * What is no secret, and what one gets by encoding it looks random only as long as nobody decodes
+ * it.
+ */
 const NO_SECRETS: Record<string, Buffer> = {
   words: Buffer.from('correct horse battery staple correct horse'),
   'words, each with a large letter': Buffer.from('MyVeryLongKeyWhichNobodyKnowsAtAll'),
@@ -352,8 +355,8 @@ function publicParts(): string[] {
 }
 
 /**
- * 64 bytes that look random and are the same in every run: about one of some million truly random keys is refused, and a
- * test that fails once a year is worth less than none.
+ * 64 bytes that look random and are the same in every run: about one of some million truly random
+ * keys is refused, and a test that fails once a year is worth less than none.
  */
 function random(index: number): Buffer {
   return createHash('sha512').update(`sample ${index}`).digest()

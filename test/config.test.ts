@@ -35,7 +35,10 @@ const IN_PASSWORD = [
   ':@',
 ]
 
-/** URLs with such a character unescaped, and others in whose host or path a part of a password may stand. */
+/**
+ * URLs with such a character unescaped, and others in whose host or path a part of a password may
+ * stand.
+ */
 const AMBIGUOUS: Record<string, string[]> = {
   DATABASE_URL: [
     ...IN_PASSWORD.map((mark) => `postgres://auth:Zq7${mark}Wx8@db.test/auth`),

@@ -137,7 +137,10 @@ t.test('10,000 idle connections of one address', async (t) => {
   })
 })
 
-/** A server with few connections, which answers `/later` only when it is told to, and what opens connections to it. */
+/**
+ * A server with few connections, which answers `/later` only when it is told to, and what opens
+ * connections to it.
+ */
 async function serve(t: Test) {
   const waiting = new Map<number | undefined, ServerResponse>()
   const farEnds = new Map<Socket | undefined, Socket>()
@@ -233,7 +236,8 @@ function isClosed({ closed, readableEnded }: Socket): boolean {
 async function occupy(t: Test, { port }: ServiceProcess): Promise<Socket[]> {
   const sockets: Socket[] = []
   t.teardown(() => {
-    // Without the minute in which the system keeps the port of a connection that was closed in order.
+    // Without the minute in which the system keeps the port of a connection that was closed in
+    // order.
     for (const socket of sockets) socket.resetAndDestroy()
   })
   for (;;) {

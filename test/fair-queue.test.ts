@@ -10,7 +10,10 @@ const claim = (name: string, network: string, account = name, work = 1): Named =
   work,
 })
 
-/** A queue with room for so much work, and how it is told of in a test: by the names of those that lose their room. */
+/**
+ * A queue with room for so much work, and how it is told of in a test: by the names of those that
+ * lose their room.
+ */
 function queueOf(room: number) {
   const queue = createFairQueue<Named>(() => room)
   const served = () => {
@@ -137,7 +140,8 @@ t.test('nobody is starved: neither who comes once, nor who floods', async (t) =>
       sums.others += others
     }
 
-    // The flood is four times what can be done. The others ask for a third of it, but now and then for more.
+    // The flood is four times what can be done. The others ask for a third of it, but now and then
+    // for more.
     t.ok(sums.refused < 0.01 * sums.others, `${sums.refused} of ${sums.others} refused, ${threads} threads`)
     t.ok(sums.served > 0.6 * 200 * 50 * threads, `${sums.served} of the flood served`)
   }
@@ -201,7 +205,10 @@ function workOf(claims: Iterable<Named>): number {
   return [...claims].reduce((sum, { work }) => sum + work, 0)
 }
 
-/** 200 rounds in each of which every thread does one piece of work; four times as much comes from one network. */
+/**
+ * 200 rounds in each of which every thread does one piece of work; four times as much comes from
+ * one network.
+ */
 function flood(threads: number, random: (below: number) => number) {
   const queue = createFairQueue<Named>(() => 3 * threads)
   let [served, refused, others] = [0, 0, 0]

@@ -14,7 +14,10 @@ interface Attempt {
   address: string
 }
 
-/** Who floods while so many others come: mobile numbers of nobody, and addresses that have no network in common. */
+/**
+ * Who floods while so many others come: mobile numbers of nobody, and addresses that have no
+ * network in common.
+ */
 const FLOODS: Record<string, { others: number; attemptOf: (index: number) => Attempt }> = {
   'one address that tries many accounts': {
     others: 21,
@@ -48,8 +51,8 @@ t.test('a flood of logins leaves the others in', async (t) => {
 
   for (const [who, { others, attemptOf }] of Object.entries(FLOODS)) {
     t.test(`of ${who}`, async (t) => {
-      // Where two hashes do not fit into the second and a half that a login may take, because the machine is busy with something
-      // else, nothing can be said of shares: then once more.
+      // Where two hashes do not fit into the second and a half that a login may take, because the
+      // machine is busy with something else, nothing can be said of shares: then once more.
       let round = await comeDuringFlood(attemptOf, users.slice(0, others))
       for (let again = 0; again < 2 && round.outcomes.late > others / 4; again++)
         round = await comeDuringFlood(attemptOf, users.slice(0, others))
@@ -62,7 +65,9 @@ t.test('a flood of logins leaves the others in', async (t) => {
     })
   }
 
-  /** One after another, and so less than their share: with the flood it is more than can be done. */
+  /**
+   * One after another, and so less than their share: with the flood it is more than can be done.
+   */
   async function comeDuringFlood(attemptOf: (index: number) => Attempt, others: Attempt[]) {
     const flood = startFlood(service, attemptOf)
     const outcomes = { in: 0, shed: 0, late: 0 }
@@ -77,7 +82,10 @@ t.test('a flood of logins leaves the others in', async (t) => {
   }
 })
 
-/** The highest cost, up to the default, of which three fit into the second and a half that a login may take. */
+/**
+ * The highest cost, up to the default, of which three fit into the second and a half that a login
+ * may take.
+ */
 async function affordableCost() {
   for (let cost = 12; ; cost--) {
     const { hash, close } = createPasswords({ cost })
@@ -94,7 +102,10 @@ async function affordableCost() {
   }
 }
 
-/** More clients than there is room for, each of which tries again and again. Gives what they were answered. */
+/**
+ * More clients than there is room for, each of which tries again and again. Gives what they were
+ * answered.
+ */
 function startFlood(service: Service, attemptOf: (index: number) => Attempt) {
   const statuses: number[] = []
   let stopped = false

@@ -132,7 +132,10 @@ t.test('a host name with two addresses', async (t) => {
   })
 })
 
-/** Asks over and over, over one connection, and gives the first answer that is not 200. @throws where a request is cut */
+/**
+ * Asks over and over, over one connection, and gives the first answer that is not 200. @throws
+ * where a request is cut
+ */
 async function askUntilRefused(url: string): Promise<number | undefined> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   try {

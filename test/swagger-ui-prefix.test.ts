@@ -13,7 +13,10 @@ import { authorise, operation, tryOut } from './support/swagger-page.js'
 /** The two usual ways to the page, relative to the service. */
 const WAYS = ['docs', 'docs/']
 
-/** Where a proxy may have put the service, and by which ways its page is looked for. `/` is where it is without a prefix. */
+/**
+ * Where a proxy may have put the service, and by which ways its page is looked for. `/` is where it
+ * is without a prefix.
+ */
 const PREFIXES = {
   '/': WAYS,
   '/auth/': [...WAYS, 'docs?from=mail', 'docs/?from=mail', 'docs/static/index.html', 'docs/static/'],
@@ -61,7 +64,10 @@ t.test('Swagger UI behind nginx, which takes a prefix off the path', async (t) =
   })
 })
 
-/** Starts an nginx that has the service at each prefix, and nothing else. Gives its address as the browser knows it. */
+/**
+ * Starts an nginx that has the service at each prefix, and nothing else. Gives its address as the
+ * browser knows it.
+ */
 async function startNginx(t: Test, url: string): Promise<string> {
   const port = await freePort()
   const directory = temporaryDirectory('auth-nginx-')

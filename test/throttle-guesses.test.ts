@@ -35,7 +35,8 @@ t.test('200 guesses at once, with every spelling of the number', async (t) => {
       )
       const refused = statuses.filter((status) => status === 401).length
       t.ok(refused <= 10, `${refused} answers after a comparison`)
-      // Whatever was answered: the row counts every attempt that was not given back before it was hashed.
+      // Whatever was answered: the row counts every attempt that was not given back before it was
+      // hashed.
       const redis = services[0]?.redisClient
       const [key = ''] = (await redis?.keys('login_failures:account:*')) ?? []
       const hashed = Number(await redis?.hget(key, 'in_row'))

@@ -9,8 +9,8 @@ import { until } from './support/servers.js'
 const SAMPLES = 9
 
 /**
- * What is measured here is the work of this process, which a few samples tell however busy the machine is. The times that
- * callers see need hundreds of samples: `npm run test:timing`.
+ * What is measured here is the work of this process, which a few samples tell however busy the
+ * machine is. The times that callers see need hundreds of samples: `npm run test:timing`.
  */
 t.test('a refused login is the same work for every reason', { timeout: 120_000 }, async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '100' } })
@@ -42,7 +42,10 @@ t.test('costs higher than the setting are known before the first password is tri
   t.ok((await cpuMsOfRefusal(before, nobody)) < 2 * atSetting, 'where none was met yet')
 })
 
-/** Milliseconds of processors that this process, with all its threads, needs for a login; no login is one that was not tried. */
+/**
+ * Milliseconds of processors that this process, with all its threads, needs for a login; no login
+ * is one that was not tried.
+ */
 async function cpuMsOfRefusal(service: Service, body: { mobile: string; password: string }): Promise<number> {
   for (;;) {
     const before = process.cpuUsage()

@@ -8,8 +8,9 @@ import { textOf, wasDamaged } from '../utf8.js'
 const MAX_INPUT_BYTES = 4096
 
 /**
- * A new password from the terminal, asked for twice and without echo, or the one line of standard input where that is
- * no terminal. Never from an argument: those are in the shell's history and in the process list.
+ * A new password from the terminal, asked for twice and without echo, or the one line of standard
+ * input where that is no terminal. Never from an argument: those are in the shell's history and in
+ * the process list.
  *
  * @throws OperatorError when the two differ, nothing was entered, or it is not one line of UTF-8.
  */
@@ -37,7 +38,10 @@ async function readInput(): Promise<Buffer> {
   return Buffer.concat(pieces)
 }
 
-/** Without the line break at its end. A second line may be anything: a confirmation, another password, a mistake. */
+/**
+ * Without the line break at its end. A second line may be anything: a confirmation, another
+ * password, a mistake.
+ */
 function onlyLineOf(input: Buffer): string {
   if (input.length === 0) {
     throw new OperatorError(

@@ -24,7 +24,9 @@ interface Needs {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What accepts connections: the server itself, and what brings it those to its other addresses. */
+    /**
+     * What accepts connections: the server itself, and what brings it those to its other addresses.
+     */
     listeners: Server[]
     /** Whether new requests are sent elsewhere by now. */
     isClosing(): boolean

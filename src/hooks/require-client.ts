@@ -85,8 +85,9 @@ const BASIC = /^basic +([a-z0-9+/]+={0,2}) *$/i
 const CREDENTIALS = /^([^:]*):(.*)$/s
 
 /**
- * The name and the secret of a service client, out of an Authorization header, in UTF-8. Both are percent-encoded inside it (RFC 6749
- * §2.3.1), which changes neither of ours but for libraries that encode more than they must.
+ * The name and the secret of a service client, out of an Authorization header, in UTF-8. Both are
+ * percent-encoded inside it (RFC 6749 §2.3.1), which changes neither of ours but for libraries that
+ * encode more than they must.
  *
  * @throws Refusal `invalid_client`
  */

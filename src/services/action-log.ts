@@ -53,7 +53,8 @@ const NOBODY: Origin = { url: null, method: 'service', ip: null, request_id: nul
 export type ActionLog = ReturnType<typeof createActionLog>
 
 /**
- * One JSON line for everything that changes who may do what (ASVS 16.3.1). Never a password, token or mobile number.
+ * One JSON line for everything that changes who may do what (ASVS 16.3.1). Never a password, token
+ * or mobile number.
  *
  * @param log hears of lines that cannot be written, where it is another one.
  */

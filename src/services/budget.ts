@@ -29,8 +29,8 @@ export function deadlineIn(limitMs: number, clock: ClockReading): number {
 export type Budget = ReturnType<typeof startBudget>
 
 /**
- * Divides what an operation may take among its calls. Monotonic: a clock that is set back does not prolong it. `end` is the
- * moment on that clock, performance.now(), at which all is over.
+ * Divides what an operation may take among its calls. Monotonic: a clock that is set back does not
+ * prolong it. `end` is the moment on that clock, performance.now(), at which all is over.
  */
 export function startBudget(totalMs: number) {
   const end = performance.now() + totalMs

@@ -12,12 +12,14 @@ export interface Claim extends Claimant {
 export type FairQueue<C extends Claim> = ReturnType<typeof createFairQueue<C>>
 
 /**
- * A queue whose room and service are shared by network and by account. Everybody is served in turn: the turn of a claim is
- * how many claims of its network are before it, or of its account where those are more, and what runs is before all that waits.
- * Whoever floods so has a turn now and then like everybody else, and keeps nobody out.
+ * A queue whose room and service are shared by network and by account. Everybody is served in turn:
+ * the turn of a claim is how many claims of its network are before it, or of its account where
+ * those are more, and what runs is before all that waits. Whoever floods so has a turn now and then
+ * like everybody else, and keeps nobody out.
  *
- * Among the claims of one network, or of one account, those come first that have the fewest of the very same account and
- * network before them: a flood of guesses at one account delays neither its owner elsewhere, nor others beside the guesser.
+ * Among the claims of one network, or of one account, those come first that have the fewest of the
+ * very same account and network before them: a flood of guesses at one account delays neither its
+ * owner elsewhere, nor others beside the guesser.
  *
  * @param room how much work may be before a claim while it waits.
  */
@@ -34,7 +36,10 @@ export function createFairQueue<C extends Claim>(room: () => number) {
     return fitting([...waiting, newcomer]).has(newcomer)
   }
 
-  /** Takes a claim in. Gives those that there is no room for: this one, or instead of it those whose turns come last. */
+  /**
+   * Takes a claim in. Gives those that there is no room for: this one, or instead of it those whose
+   * turns come last.
+   */
   function push(newcomer: C): C[] {
     const all = [...waiting, newcomer]
     const fits = fitting(all)

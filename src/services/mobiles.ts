@@ -12,7 +12,9 @@ const MAX_E164_DIGITS = 15
 /** Before those of E.164 may stand a prefix for calls abroad, a carrier's, and strays. */
 const MAX_DIALLED_DIGITS = 2 * MAX_E164_DIGITS
 
-/** Without area or country code; a few countries have shorter ones, and none of them two readings. */
+/**
+ * Without area or country code; a few countries have shorter ones, and none of them two readings.
+ */
 const LEAST_MOBILE_DIGITS = 8
 
 /**
@@ -37,12 +39,13 @@ export function maskedMobile(mobile: string): string {
 }
 
 /**
- * The digits of a number as people paste it, and the + before them: from address books, web pages and `tel:` links (RFC 3966),
- * in any script. Empty for what holds anything else, an extension too.
+ * The digits of a number as people paste it, and the + before them: from address books, web pages
+ * and `tel:` links (RFC 3966), in any script. Empty for what holds anything else, an extension too.
  */
 function dialled(text: string): string {
   const [number = '', ...parameters] = withAsciiDigits(text)
-    // Marks of writing direction, which iOS and Android put around a number, and what else cannot be seen.
+    // Marks of writing direction, which iOS and Android put around a number, and what else cannot
+    // be seen.
     .replace(/\p{Cf}/gu, '')
     .trim()
     .replace(/^tel:/i, '')
@@ -71,8 +74,8 @@ function inAscii(digit: string): string {
 }
 
 /**
- * The number that is meant, in E.164: the first reading that is a mobile's, else the first that is in use, else the first that is
- * long enough, for new ranges are not known here at once.
+ * The number that is meant, in E.164: the first reading that is a mobile's, else the first that is
+ * in use, else the first that is long enough, for new ranges are not known here at once.
  */
 function read(digits: string, region: CountryCode): string | undefined {
   let inUse: PhoneNumber | undefined
@@ -90,7 +93,8 @@ function* readings(digits: string, region: CountryCode): Generator<PhoneNumber> 
   const asDialled = parsed(digits, region)
   // 00 leads abroad nearly everywhere, and by habit also where another prefix does.
   const fromAbroad = digits.startsWith('00') ? parsed(`+${digits.slice(2)}`) : []
-  // Nobody dials the way abroad to call their own country: there 00 is not what the rules of the region make of it.
+  // Nobody dials the way abroad to call their own country: there 00 is not what the rules of the
+  // region make of it.
   const isOwn = fromAbroad.some((number) => number.countryCallingCode === getCountryCallingCode(region))
   for (const number of isOwn ? [...fromAbroad, ...asDialled] : [...asDialled, ...fromAbroad]) {
     yield number
@@ -98,12 +102,16 @@ function* readings(digits: string, region: CountryCode): Generator<PhoneNumber> 
   }
 }
 
-/** People write a 0 or 00 behind the country code, or that code twice, and leave out a 0 that belongs there. */
+/**
+ * People write a 0 or 00 behind the country code, or that code twice, and leave out a 0 that
+ * belongs there.
+ */
 function* withoutStrays(number: PhoneNumber): Generator<PhoneNumber> {
   const { countryCallingCode: code, nationalNumber } = number
   const inUse = number.isValid()
   let rest: string = nationalNumber
-  // A number in use may well begin with 0, or with the digits of its country: the long rest must be a mobile's then.
+  // A number in use may well begin with 0, or with the digits of its country: the long rest must be
+  // a mobile's then.
   if (inUse && !(rest.startsWith(code) && rest.length >= code.length + LEAST_MOBILE_DIGITS)) return
   for (;;) {
     const stray = ['0', code].find((prefix) => rest.startsWith(prefix))

@@ -3,10 +3,16 @@ import { Refusal } from '../errors.js'
 import { DETAILS, type PasswordField } from '../messages.js'
 import { withAsciiDigits } from './mobiles.js'
 
-/** Three pieces that everybody uses are guessed within this many tries, in any order; four of them, or two rare words, are not. */
+/**
+ * Three pieces that everybody uses are guessed within this many tries, in any order; four of them,
+ * or two rare words, are not.
+ */
 const LEAST_GUESSES_LOG10 = 8.5
 
-/** Of digits alone: nearly every row of them holds dates and common numbers, which the estimate takes for pieces. */
+/**
+ * Of digits alone: nearly every row of them holds dates and common numbers, which the estimate
+ * takes for pieces.
+ */
 const LEAST_GUESSES_OF_DIGITS_LOG10 = 6.8
 
 /** An estimate takes longer than linear time, and these tell enough. */
@@ -18,7 +24,10 @@ const LITTLE_MORE_THAN_A_MOBILE = 7
 /** A shorter end of a mobile number stands in other numbers by chance. */
 const LEAST_MOBILE_END = 7
 
-/** What else is tried first here: the names of this service, and what people in China write in letters. */
+/**
+ * What else is tried first here: the names of this service, and what people in China write in
+ * letters.
+ */
 const OWN_WORDS = (
   'auth service auth-service authservice video platform woaini woai woaiwojia mima wodemima wode wojia ' +
   'nihao zhongguo beijing shanghai laopo laogong baobao baobei yuanfen caonima xihuan kuaile shengri ' +
@@ -32,8 +41,9 @@ const NUMERALS = pairs('〇零一二三四五六七八九十', '001234567890')
 const KEYS = pairs('!@#$%^&*()_+{}|:"<>?~', "1234567890-=[]\\;',./`")
 
 /**
- * Refuses a new password that would be among the first to be guessed (NIST SP 800-63B-4 §3.1.1.2): a common one, a repetition, a
- * sequence, a row of keys, the own mobile number or the name of this service, and what puts few of these together.
+ * Refuses a new password that would be among the first to be guessed (NIST SP 800-63B-4 §3.1.1.2):
+ * a common one, a repetition, a sequence, a row of keys, the own mobile number or the name of this
+ * service, and what puts few of these together.
  *
  * @param mobile of the account, in its canonical spelling.
  * @throws Refusal `invalid_request`, naming the field.
@@ -62,7 +72,10 @@ function isMostly(ends: string[], plain: string): boolean {
   return end !== undefined && [...bare.replaceAll(end, '')].length <= LITTLE_MORE_THAN_A_MOBILE
 }
 
-/** In how many ways a password can be simple: as it is, without its separators, two woven together, with shift held. */
+/**
+ * In how many ways a password can be simple: as it is, without its separators, two woven together,
+ * with shift held.
+ */
 function readingsOf(plain: string): string[] {
   const characters = [...plain]
   const separators = new Set(characters.filter((character) => /[^\p{L}\p{N}]/u.test(character)))

@@ -31,7 +31,10 @@ const MAX_QUEUE_MS = 1000
 /** Highest cost of a stored hash that is computed at all: beyond it one login would hold a thread for many seconds. */
 const MAX_STORED_COST = 15
 
-/** How long a refusal may take on behalf of costly hashes of others, in milliseconds: it has to come in time nevertheless. */
+/**
+ * How long a refusal may take on behalf of costly hashes of others, in milliseconds: it has to come
+ * in time nevertheless.
+ */
 const MAX_DRAWN_OUT_MS = 1000
 
 const BCRYPT_HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
@@ -49,15 +52,17 @@ interface QueuedJob extends Claim {
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
- * Hashes and compares passwords in worker threads, so that the event loop goes on answering. Networks and accounts share them:
- * see {@link createFairQueue}.
+ * Hashes and compares passwords in worker threads, so that the event loop goes on answering.
+ * Networks and accounts share them: see {@link createFairQueue}.
  *
- * A wrong password takes the same time whatever is stored: that of one comparison at the highest cost which is in use, be it that
- * of the setting or one with which a hash was stored elsewhere. A right one takes the time of its own hash, for the answer says
- * that it was right. Left out are costs at which one comparison would take more than a second: a single such hash would have
- * every login wait for so long. It gives itself away instead.
+ * A wrong password takes the same time whatever is stored: that of one comparison at the highest
+ * cost which is in use, be it that of the setting or one with which a hash was stored elsewhere. A
+ * right one takes the time of its own hash, for the answer says that it was right. Left out are
+ * costs at which one comparison would take more than a second: a single such hash would have every
+ * login wait for so long. It gives itself away instead.
  *
- * Every `end` is a moment of performance.now() after which nobody waits for the result. What has not begun by then is not hashed.
+ * Every `end` is a moment of performance.now() after which nobody waits for the result. What has
+ * not begun by then is not hashed.
  *
  * @param processes among how many the cores, but the one for event loops, are shared.
  */
@@ -65,7 +70,8 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   const threads = Math.max(1, Math.floor((availableParallelism() - 1) / processes))
   const decoys = Array.from({ length: MAX_STORED_COST + 1 }, (_, decoyCost) => decoyHash(decoyCost))
   const costsInUse = new Set([cost])
-  // Work is counted in rounds of bcrypt, 2^cost. Until it is measured: a 2020s server core takes 85 ms at cost 10.
+  // Work is counted in rounds of bcrypt, 2^cost. Until it is measured: a 2020s server core takes 85
+  // ms at cost 10.
   let msPerRound = 85 / 2 ** 10
 
   const { notice, giveWay } = createNotice()
@@ -75,14 +81,17 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
 
   return { requireRoom, matches, hash, isOutdated, expectCosts, giveWay, warmUp, close }
 
-  /** For whoever has other work to do before the hashing. @throws NotHashed when there is no room in the queue for them. */
+  /**
+   * For whoever has other work to do before the hashing. @throws NotHashed when there is no room in
+   * the queue for them.
+   */
   function requireRoom(claimant: Claimant): void {
     if (!queue.hasRoomFor(claimant)) throw new NotHashed('hashing queue is full')
   }
 
   /**
-   * Whether the password belongs to the hash. False, after the time of any wrong password, where there is no hash or an
-   * unreadable one.
+   * Whether the password belongs to the hash. False, after the time of any wrong password, where
+   * there is no hash or an unreadable one.
    *
    * @throws NotHashed when there is no room in the queue, or its turn did not come in time.
    * @throws ComparedTooLate when it took too long.
@@ -97,7 +106,8 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
     const readable = storedHash !== undefined && isReadable(storedHash)
     if (readable) costsInUse.add(costOf(storedHash))
     const highest = highestCost()
-    // Costs add up: comparing at c, then with decoys of c, c+1, … up to one below the highest, takes 2^highest in all.
+    // Costs add up: comparing at c, then with decoys of c, c+1, … up to one below the highest,
+    // takes 2^highest in all.
     const hashes = readable
       ? [storedHash, ...decoys.slice(costOf(storedHash), highest)]
       : decoys.slice(highest, highest + 1)

@@ -36,7 +36,10 @@ export interface Grant {
   supersededSessionId: string | null
 }
 
-/** Who wants to log in, and by what. `mobile` in its canonical spelling; `network` as {@link networkOf} gives it. */
+/**
+ * Who wants to log in, and by what. `mobile` in its canonical spelling; `network` as {@link
+ * networkOf} gives it.
+ */
 export interface LoginAttempt {
   mobile: string
   password: string
@@ -104,7 +107,8 @@ export function createSessions({
     passwords.requireRoom(claimant)
     let account = await accounts.findByMobile(mobile)
 
-    // Of whoever is disabled no password is right: a right one must not be told from a wrong one by the time that it takes.
+    // Of whoever is disabled no password is right: a right one must not be told from a wrong one by
+    // the time that it takes.
     let verifiedHash = account && isActive(account) ? account.passwordHash : undefined
     const { proved, familiarity } = await prove(password, verifiedHash, { account, claimant, budget })
     if (!account) throw invalidCredentials('unknown mobile')
@@ -258,8 +262,8 @@ export function createSessions({
   /**
    * Sets a new password and ends the session that asked for it.
    *
-   * @throws Refusal `invalid_credentials` when the current password is wrong, `invalid_request` when the wanted one is too
-   * easy to guess; a session's 401 when it ended meanwhile.
+   * @throws Refusal `invalid_credentials` when the current password is wrong, `invalid_request`
+   *   when the wanted one is too easy to guess; a session's 401 when it ended meanwhile.
    * @throws Unavailable
    */
   async function changePassword(
@@ -346,7 +350,10 @@ export function createSessions({
     return held ?? { ...NOBODY, userId: session.userId }
   }
 
-  /** The same password at the configured cost where the stored hash is cheaper; the old hash when that leaves no time for the commit. */
+  /**
+   * The same password at the configured cost where the stored hash is cheaper; the old hash when
+   * that leaves no time for the commit.
+   */
   async function upgraded(
     storedHash: string,
     password: string,

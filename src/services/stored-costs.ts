@@ -15,9 +15,9 @@ interface Needs {
 }
 
 /**
- * Finds out with what costs hashes are stored, behind everything else: without it the first wrong password for a costly one
- * would still take longer than any other. A million users take a minute. It ends at the first failure, for each comparison
- * tells the same.
+ * Finds out with what costs hashes are stored, behind everything else: without it the first wrong
+ * password for a costly one would still take longer than any other. A million users take a minute.
+ * It ends at the first failure, for each comparison tells the same.
  */
 export async function findStoredCosts({ accounts, passwords, signal }: Needs): Promise<void> {
   let after: number | null = Number.MIN_SAFE_INTEGER

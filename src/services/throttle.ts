@@ -2,13 +2,21 @@ import { createHash } from 'node:crypto'
 import { ComparedTooLate, NotHashed, Refusal, Unavailable } from '../errors.js'
 import type { AttemptCounts, AttemptLimits, Taken } from '../stores/attempt-counts.js'
 
-/** A network may fail this many times as often as a place of an account: a household or an office shares one. */
+/**
+ * A network may fail this many times as often as a place of an account: a household or an office
+ * shares one.
+ */
 const FAILURES_PER_NETWORK = 10
 
-/** Failures in a row by strangers, after which only known places may try (NIST SP 800-63B-4 §3.2.2). */
+/**
+ * Failures in a row by strangers, after which only known places may try (NIST SP 800-63B-4 §3.2.2).
+ */
 const STRANGERS_IN_ROW = 100
 
-/** The first wait, in milliseconds, as NIST SP 800-63B-4 §3.2.2 suggests; each one more is twice as long. */
+/**
+ * The first wait, in milliseconds, as NIST SP 800-63B-4 §3.2.2 suggests; each one more is twice as
+ * long.
+ */
 const FIRST_WAIT_MS = 30_000
 
 /** Whose password somebody tries to prove, and from where. */
@@ -41,9 +49,10 @@ type Settle = (key: string, counter: string, limits: AttemptLimits) => Promise<v
 export type Throttle = ReturnType<typeof createThrottle>
 
 /**
- * Slows down guessing, and keeps nobody out who comes from where the account has logged in before: every place of an account
- * has failures of its own, and strangers use up only theirs. After them each failure makes its place wait, longer and longer.
- * Live sessions go on: nobody is logged out by it. docs/throttling.md says what is counted, and what a stranger can do.
+ * Slows down guessing, and keeps nobody out who comes from where the account has logged in before:
+ * every place of an account has failures of its own, and strangers use up only theirs. After them
+ * each failure makes its place wait, longer and longer. Live sessions go on: nobody is logged out
+ * by it. docs/throttling.md says what is counted, and what a stranger can do.
  */
 export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
   const longestWaitMs = windowSeconds * 1000
@@ -57,10 +66,12 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
   return { prove, countWrongClient, forget }
 
   /**
-   * Runs one comparison, if it may be made, and counts it as a failure until it has proved the password.
+   * Runs one comparison, if it may be made, and counts it as a failure until it has proved the
+   * password.
    *
    * @throws Refusal `too_many_attempts` without running it.
-   * @throws Unavailable without running it, while as many are under way as may fail; whatever the comparison throws.
+   * @throws Unavailable without running it, while as many are under way as may fail; whatever the
+   *   comparison throws.
    */
   async function prove(claim: Claim, compare: () => Promise<boolean>): Promise<boolean> {
     const charges = chargesOf(claim)
@@ -70,12 +81,14 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
       proved = await compare()
     } catch (error) {
       if (error instanceof NotHashed) await settle(charges, counts.giveBack)
-      // Behind the answer: where there is no time for hashing, whoever is right must not be counted as a guesser.
+      // Behind the answer: where there is no time for hashing, whoever is right must not be counted
+      // as a guesser.
       else if (error instanceof ComparedTooLate) error.outcome.then((late) => conclude(charges, late), fail)
       else await fail()
       throw error
     }
-    // Behind the answer, too: whoever proved the password need not wait for the count to be forgotten.
+    // Behind the answer, too: whoever proved the password need not wait for the count to be
+    // forgotten.
     if (proved) conclude(charges, true)
     else await fail()
     return proved
@@ -86,8 +99,9 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
   }
 
   /**
-   * Counts one wrong presentation of a service client's credentials. Right ones are never refused for it: a secret of 256
-   * random bits cannot be guessed, and the wrong ones may come from whoever shares the network.
+   * Counts one wrong presentation of a service client's credentials. Right ones are never refused
+   * for it: a secret of 256 random bits cannot be guessed, and the wrong ones may come from whoever
+   * shares the network.
    *
    * @throws Refusal `too_many_attempts`
    */

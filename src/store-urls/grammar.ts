@@ -19,8 +19,8 @@ export const HOST = String.raw`[\w.-]+|\[[\da-f:.]+\]`
 const ESCAPED_DIRECTORY = String.raw`%2f[\w.%-]*`
 
 /**
- * Stricter than RFC 3986: no character that ends one part may be unescaped in another. With the password `p@ss` the host
- * name would begin with `ss`, and host names are logged and asked of DNS.
+ * Stricter than RFC 3986: no character that ends one part may be unescaped in another. With the
+ * password `p@ss` the host name would begin with `ss`, and host names are logged and asked of DNS.
  */
 const UNAMBIGUOUS = new RegExp(
   `^(?<scheme>[a-z]+)://((?<username>[^:@/?#]*)(:(?<password>[^:@/?#]*))?@)?` +

@@ -7,7 +7,10 @@ const HOST_PARAMETER = new RegExp(String.raw`^(${HOST}|/[\w./-]*)$`, 'i')
 /** Modes of TLS in which nobody looks at the server's certificate. */
 const UNVERIFIED = ['disable', 'no-verify']
 
-/** Whether this names a PostgreSQL, and no part of a password can be taken for another part of the URL. */
+/**
+ * Whether this names a PostgreSQL, and no part of a password can be taken for another part of the
+ * URL.
+ */
 export function isPostgresUrl(text: string): boolean {
   const url = parseStoreUrl(text)
   if (!url || !['postgres', 'postgresql'].includes(url.scheme)) return false
@@ -19,7 +22,10 @@ export function isPostgresUrl(text: string): boolean {
   )
 }
 
-/** Looks at the files for TLS that a well-formed URL names: the driver would stumble over them at every connection. */
+/**
+ * Looks at the files for TLS that a well-formed URL names: the driver would stumble over them at
+ * every connection.
+ */
 export function checkPostgresTls(text: string, complain: Complain): void {
   const parameters = parseStoreUrl(text)?.parameters ?? new URLSearchParams()
   const mode = parameters.getAll('sslmode').at(-1) ?? ''

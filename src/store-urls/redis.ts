@@ -11,14 +11,19 @@ export interface RedisServers {
   readonly tls: TlsFiles | undefined
 }
 
-/** Whether this names a Redis, and no part of a password can be taken for another part of the URL. */
+/**
+ * Whether this names a Redis, and no part of a password can be taken for another part of the URL.
+ */
 export function isRedisUrl(text: string): boolean {
   const url = parseStoreUrl(text)
   if (!url || !['redis', 'rediss'].includes(url.scheme)) return false
   return !url.host.startsWith('/') && /^\/?\d{0,6}$/.test(url.path)
 }
 
-/** Reads well-formed URLs. Credentials, database and files may be in one of them or in all, but must not differ. */
+/**
+ * Reads well-formed URLs. Credentials, database and files may be in one of them or in all, but must
+ * not differ.
+ */
 export function readRedisServers(texts: readonly string[], complain: Complain): RedisServers {
   const urls = texts.flatMap((text) => parseStoreUrl(text) ?? [])
   const parameters = urls.map((url) => url.parameters)

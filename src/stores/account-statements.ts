@@ -198,7 +198,10 @@ interface AddedRow {
   created_at: number
 }
 
-/** The costs of some users' bcrypt hashes as they are spelled there, each once; `last` of the users, null where there is none. */
+/**
+ * The costs of some users' bcrypt hashes as they are spelled there, each once; `last` of the users,
+ * null where there is none.
+ */
 export interface CostsOfPage {
   last: number | null
   costs: string[]

@@ -6,7 +6,10 @@ export interface AttemptLimits {
   firstWaitMs: number
   /** The longest wait. Failures are forgotten when it has passed again without another attempt. */
   longestWaitMs: number
-  /** Failures in a row of all counters of a key together, after which no attempt is taken; without it they are not counted. */
+  /**
+   * Failures in a row of all counters of a key together, after which no attempt is taken; without
+   * it they are not counted.
+   */
   mostInRow?: number
 }
 
@@ -15,16 +18,23 @@ export type Taken =
   | { verdict: 'taken' | 'busy' }
   | { verdict: 'wait' | 'closed' /** Until another attempt makes sense. */; waitMs: number }
 
-/** An attempt whose outcome has not been told for so long, in milliseconds, is not under way any more. */
+/**
+ * An attempt whose outcome has not been told for so long, in milliseconds, is not under way any
+ * more.
+ */
 export const LEASE_MS = 3000
 
-/** How long a row of failures is remembered, in milliseconds, once it is so long that it means something. */
+/**
+ * How long a row of failures is remembered, in milliseconds, once it is so long that it means
+ * something.
+ */
 export const ROW_KEPT_MS = 30 * 86_400_000
 export const ROW_KEPT_FROM = 10
 
 /**
- * Counts failed attempts by key and, below it, by counter. An attempt is taken before it is made, so that no more can be
- * under way than may fail, and then either fails, succeeds, or is given back when it was not made.
+ * Counts failed attempts by key and, below it, by counter. An attempt is taken before it is made,
+ * so that no more can be under way than may fail, and then either fails, succeeds, or is given back
+ * when it was not made.
  *
  * Every method throws Unavailable when the store does not answer in time.
  */

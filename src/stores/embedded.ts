@@ -76,8 +76,8 @@ export function ownSecretPath(dataDir: string): string {
 }
 
 /**
- * The signing key of this data directory, made at its first use. It is judged as every other key: a file that was damaged
- * or made by hand may hold one that anybody can guess.
+ * The signing key of this data directory, made at its first use. It is judged as every other key: a
+ * file that was damaged or made by hand may hold one that anybody can guess.
  *
  * @throws OperatorError when the file is not in order.
  */

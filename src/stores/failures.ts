@@ -1,4 +1,7 @@
-/** A driver's error in one line without data: its code and, where it says nothing of values, its message. */
+/**
+ * A driver's error in one line without data: its code and, where it says nothing of values, its
+ * message.
+ */
 export function describe(error: Error): string {
   const { code, message, reason } = error as NodeJS.ErrnoException & { reason?: string }
   if (NO_PASSWORD.test(message)) return '28P01 a password is asked for, and none is given'
@@ -8,7 +11,10 @@ export function describe(error: Error): string {
   return code && !message.includes(code) ? `${code} ${message}`.trim() : message || (code ?? error.name)
 }
 
-/** Whether waiting does not cure what is described so: wrong credentials, no such database, a server that is not trusted. */
+/**
+ * Whether waiting does not cure what is described so: wrong credentials, no such database, a server
+ * that is not trusted.
+ */
 export function isHopeless(description: string): boolean {
   return HOPELESS.some((pattern) => pattern.test(description))
 }

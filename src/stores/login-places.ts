@@ -11,12 +11,18 @@ const KNOWN_FOR = '180 days'
 /** A login is noted again once the note is so old: a write for every login would be for nothing. */
 const NOTED_FOR = '1 day'
 
-/** Whether a user has logged in from a network before: `noted` within a day, `known` before that, `new` never. */
+/**
+ * Whether a user has logged in from a network before: `noted` within a day, `known` before that,
+ * `new` never.
+ */
 export type Familiarity = 'noted' | 'known' | 'new'
 
 export type LoginPlaces = ReturnType<typeof createLoginPlaces>
 
-/** The networks that users have logged in from, in PostgreSQL. Every method throws Unavailable when it does not answer in time. */
+/**
+ * The networks that users have logged in from, in PostgreSQL. Every method throws Unavailable when
+ * it does not answer in time.
+ */
 export function createLoginPlaces(postgres: Pick<Postgres<PlaceStatements>, 'run'>) {
   return { familiarity, note }
 
@@ -25,7 +31,10 @@ export function createLoginPlaces(postgres: Pick<Postgres<PlaceStatements>, 'run
     return row?.familiarity ?? 'new'
   }
 
-  /** Notes a login and forgets the oldest places. Harmless when it happens late or twice, so it carries no deadline. */
+  /**
+   * Notes a login and forgets the oldest places. Harmless when it happens late or twice, so it
+   * carries no deadline.
+   */
   async function note(userId: number, network: string, limitMs?: number): Promise<void> {
     await postgres.run(async (statements) => {
       await statements.notePlace.execute({ userId, network })

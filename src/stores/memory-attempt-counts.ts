@@ -24,7 +24,10 @@ interface Counted {
   inRow: number
 }
 
-/** Counts in this process, for embedded mode. The same rules as the script in redis-attempt-counts.ts. */
+/**
+ * Counts in this process, for embedded mode. The same rules as the script in
+ * redis-attempt-counts.ts.
+ */
 export function createMemoryAttemptCounts({ now = () => performance.now() } = {}): AttemptCounts {
   const counted = new LRUCache<string, Counted>({ max: MAX_KEYS, perf: { now } })
 

@@ -191,7 +191,10 @@ export async function requireCurrentSchema(address: PostgresAddress): Promise<vo
   }).catch(explainDenial)
 }
 
-/** A table that a migration has added belongs to the role that migrated, and nobody else may even read it. */
+/**
+ * A table that a migration has added belongs to the role that migrated, and nobody else may even
+ * read it.
+ */
 async function requireGrants(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `select name from unnest($1::text[]) as name where not has_table_privilege(name, 'SELECT')`,
@@ -200,7 +203,10 @@ async function requireGrants(client: pg.Client): Promise<void> {
   if (rows.length > 0) throw missingGrants(`permission denied for ${rows.map(({ name }) => name).join(', ')}`)
 }
 
-/** What the role may not even look at. @throws OperatorError, or the error itself where it is about something else */
+/**
+ * What the role may not even look at. @throws OperatorError, or the error itself where it is about
+ * something else
+ */
 function explainDenial(error: Error): never {
   throw error instanceof pg.DatabaseError && error.code === '42501' ? missingGrants(error.message) : error
 }

@@ -12,8 +12,9 @@ import { createRedisCall } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
 
 /**
- * One hash per key: a field per counter holds "failures opensAt pending leaseEnds", and `in_row` the failures in a row of them
- * all. Times are Redis's own, in milliseconds. The same rules as in memory-attempt-counts.ts, tested by the same tests.
+ * One hash per key: a field per counter holds "failures opensAt pending leaseEnds", and `in_row`
+ * the failures in a row of them all. Times are Redis's own, in milliseconds. The same rules as in
+ * memory-attempt-counts.ts, tested by the same tests.
  */
 const COUNT = `
 local operation, counter = ARGV[1], ARGV[2]

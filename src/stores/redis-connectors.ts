@@ -8,8 +8,9 @@ import {
 } from 'ioredis'
 
 /**
- * ioredis hears one error of each socket, and Node.js may raise two: it refuses the certificate, and then cannot read what
- * came after it. Unheard, the second would end the process, whoever on the way has sent it.
+ * ioredis hears one error of each socket, and Node.js may raise two: it refuses the certificate,
+ * and then cannot read what came after it. Unheard, the second would end the process, whoever on
+ * the way has sent it.
  */
 function deafTo<Socket extends { on(event: 'error', listener: () => void): unknown }>(
   socket: Socket,

@@ -8,16 +8,19 @@ import { TlsConnector } from './redis-connectors.js'
 /** How long a server may take to answer, in milliseconds. */
 const ANSWER_LIMIT_MS = 500
 
-/** In TLS 1.3 a client certificate is missed only after the handshake: so long, in milliseconds, that is listened for. */
+/**
+ * In TLS 1.3 a client certificate is missed only after the handshake: so long, in milliseconds,
+ * that is listened for.
+ */
 const OBJECTION_LIMIT_MS = 100
 
 type Server = RedisSettings['servers'][number]
 type Tls = NonNullable<RedisSettings['tls']>
 
 /**
- * Why this Redis cannot be used, as each server tells that is named in the settings, and each master that these name: the
- * client of a cluster or of sentinels says only that none of them can be, and of a failed handshake often no more than that
- * the connection was closed.
+ * Why this Redis cannot be used, as each server tells that is named in the settings, and each
+ * master that these name: the client of a cluster or of sentinels says only that none of them can
+ * be, and of a failed handshake often no more than that the connection was closed.
  */
 export async function failuresOf(address: RedisSettings): Promise<Error[]> {
   const failures = await Promise.all(address.servers.map((server) => failuresAt(server, address)))
@@ -106,8 +109,8 @@ function handshakeFailure(server: Server, tls: Tls): Promise<Error | undefined> 
 }
 
 /**
- * Redis takes the greeting of TLS for a command that goes on, and waits. What it is sent here is no command either, but
- * complete: it complains, and says nothing else.
+ * Redis takes the greeting of TLS for a command that goes on, and waits. What it is sent here is no
+ * command either, but complete: it complains, and says nothing else.
  */
 function answersInTheClear({ host, port }: Server): Promise<boolean> {
   return new Promise((resolve) => {

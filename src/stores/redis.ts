@@ -85,7 +85,8 @@ function clientOf(
         name: sentinelName,
         sentinelRetryStrategy: retryStrategy,
         sentinelCommandTimeout: 500,
-        // Without the first, `tls` counts for nothing here; the second is for the sentinels, which get no password.
+        // Without the first, `tls` counts for nothing here; the second is for the sentinels, which
+        // get no password.
         ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls, Connector: TlsSentinelConnector }),
       })
     case 'cluster':
@@ -103,7 +104,8 @@ function clientOf(
         retryDelayOnFailover: 20,
         retryDelayOnClusterDown: 20,
         retryDelayOnTryAgain: 20,
-        // A certificate names a host: by default the client looks the address up first, and forgets the name.
+        // A certificate names a host: by default the client looks the address up first, and forgets
+        // the name.
         ...(tls && { dnsLookup: (name, tell) => tell(null, name) }),
       })
   }
@@ -130,7 +132,8 @@ function retryStrategy(attempt: number): number {
 /**
  * Resolves once both connections are ready to serve.
  *
- * @throws AggregateError with the reasons of the next failed attempt, or those of nodes that will never be let in
+ * @throws AggregateError with the reasons of the next failed attempt, or those of nodes that will
+ *   never be let in
  */
 export async function reachRedis(
   { reader, writer }: RedisConnections,

@@ -11,11 +11,16 @@ export interface Certificate {
 }
 
 export interface Authority extends Certificate {
-  /** A certificate for these names (`IP:127.0.0.1`, `DNS:localhost`), valid for so many days from now, or before now. */
+  /**
+   * A certificate for these names (`IP:127.0.0.1`, `DNS:localhost`), valid for so many days from
+   * now, or before now.
+   */
   issue(names: string, days?: number): Certificate
 }
 
-/** An authority of the test's own, whose certificates a server that runs as another user can read. */
+/**
+ * An authority of the test's own, whose certificates a server that runs as another user can read.
+ */
 export function createAuthority(): Authority {
   const directory = temporaryDirectory()
   chmodSync(directory, 0o755)

@@ -1,6 +1,7 @@
 /**
- * `tsx test/support/published-keys.ts LIST…` adds the keys of these files to src/published-keys.ts: as digests, so that nobody
- * finds a key there, and only those that would be accepted otherwise. A line of a list is a secret, or a JWK of a key pair.
+ * `tsx test/support/published-keys.ts LIST…` adds the keys of these files to src/published-keys.ts:
+ * as digests, so that nobody finds a key there, and only those that would be accepted otherwise. A
+ * line of a list is a secret, or a JWK of a key pair.
  */
 import { createPublicKey } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'

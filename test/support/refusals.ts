@@ -36,8 +36,8 @@ export async function addRefusedUsers(addUser: ReturnType<typeof userInserter>):
 }
 
 /**
- * Measures each of them so many times, in turn, so that whatever else the machine does falls on all of them alike. Every round
- * begins with another one. Tried again where `measure` gives nothing.
+ * Measures each of them so many times, in turn, so that whatever else the machine does falls on all
+ * of them alike. Every round begins with another one. Tried again where `measure` gives nothing.
  */
 export async function measureRefusals(
   samples: number,

@@ -11,7 +11,10 @@ export interface ServiceAtSeveral extends Running {
   urls: string[]
 }
 
-/** Runs `auth-service serve` where `localhost` has these addresses, whatever the files of this machine say. */
+/**
+ * Runs `auth-service serve` where `localhost` has these addresses, whatever the files of this
+ * machine say.
+ */
 export function serveWhereLocalhostIs(addresses: string[], env: NodeJS.ProcessEnv): Running {
   const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
   const preload = `

@@ -1,7 +1,8 @@
 /**
- * `npm run test:timing [-- --samples N]`: how long refused logins take, by why they were refused. Asks the built service on
- * stores of its own and prints a table. Ends with 1 when a median is more than 5 % off that of a wrong password. It takes a
- * quarter of an hour, on a machine with nothing else to do.
+ * `npm run test:timing [-- --samples N]`: how long refused logins take, by why they were refused.
+ * Asks the built service on stores of its own and prints a table. Ends with 1 when a median is more
+ * than 5 % off that of a wrong password. It takes a quarter of an hour, on a machine with nothing
+ * else to do.
  */
 import { parseArgs } from 'node:util'
 import { createWorld } from '../faults/world.js'

@@ -130,7 +130,10 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
   })
 }
 
-/** Headers, and trailers, that an app might take for the identity, under the name that CGI gives them. */
+/**
+ * Headers, and trailers, that an app might take for the identity, under the name that CGI gives
+ * them.
+ */
 export function identityIn(seen?: Seen): Record<string, string[]> {
   const found: Record<string, string[]> = {}
   const fields = [...(seen?.headers ?? []), ...(seen?.trailers ?? [])]
