@@ -41,6 +41,11 @@ export function shareConnections(server: Server, { max, networkOf }: Needs): voi
   let open = 0
 
   server.on('connection', (socket: Socket) => {
+    // Reset before it was accepted: nobody is there, and nobody knows whom it would count for.
+    if (socket.remoteAddress === undefined) {
+      socket.destroy()
+      return
+    }
     const name = networkOf(socket)
     const network = name === undefined ? undefined : (networks.get(name) ?? { name, sockets: new Set() })
     if (open >= max && !makeRoom(network)) {

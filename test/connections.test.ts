@@ -1,3 +1,5 @@
+import assert from 'node:assert'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -5,6 +7,7 @@ import t, { type Test } from 'tap'
 import { shareConnections } from '../src/connections.js'
 import { environmentOf, startBackends } from './helper.js'
 import { request } from './support/raw-http.js'
+import { until } from './support/servers.js'
 import { type ServiceProcess, startService } from './support/service-process.js'
 
 /** Addresses of this machine: loopback has all of 127.0.0.0/8. */
@@ -14,6 +17,12 @@ const OTHER = '127.0.0.3'
 const PROXY = '127.0.0.9'
 
 const MAX = 8
+
+const OPEN_AND_RESET = `
+  const [localAddress, port] = process.argv.slice(1)
+  for (let each = 0; each < 3; each++) {
+    const socket = require('node:net').connect({ host: '127.0.0.1', port, localAddress }, () => socket.resetAndDestroy())
+  }`
 
 t.test('a server with room for eight connections', async (t) => {
   t.test('whoever comes alone may have all of them, and is turned away beyond that', async (t) => {
@@ -97,6 +106,15 @@ t.test('a server with room for eight connections', async (t) => {
     )
   })
 
+  t.test('who has already gone takes nobody\'s place', async (t) => {
+    const { openIdle, openAndReset } = await serve(t)
+    const idle = await openAll(Array(MAX).fill(GREEDY), openIdle)
+
+    t.ok(await openAndReset(GREEDY), 'the server does not know whose connections these were')
+
+    t.strictSame(await Promise.all(idle.map(isServed)), Array(MAX).fill(true))
+  })
+
   t.test('connections of a proxy are not counted together, and give way to nobody', async (t) => {
     const { open, openIdle } = await serve(t)
     const carried = await openAll(Array(MAX - 1).fill(PROXY), openIdle)
@@ -159,7 +177,7 @@ async function serve(t: Test) {
     server.closeAllConnections()
     server.close()
   })
-  return { open, openIdle, openBusy, leave }
+  return { open, openIdle, openBusy, openAndReset, leave }
 
   /** A connection that the server has accepted, and on which nothing was sent. */
   async function open(localAddress: string): Promise<Socket> {
@@ -168,6 +186,18 @@ async function serve(t: Test) {
     const [farEnd] = await accepted
     farEnds.set(socket, farEnd)
     return socket
+  }
+
+  /**
+   * Connections that are reset before the server accepts them: it does nothing while another program
+   * opens them. Whether none of them had an address any more.
+   */
+  async function openAndReset(localAddress: string): Promise<boolean> {
+    const accepted: Socket[] = []
+    server.on('connection', (socket: Socket) => accepted.push(socket))
+    execFileSync(process.execPath, ['-e', OPEN_AND_RESET, localAddress, String(port)])
+    await until(() => assert.equal(accepted.length, 3))
+    return accepted.every(({ remoteAddress }) => remoteAddress === undefined)
   }
 
   /** Closes a connection and waits until the server knows. */
@@ -210,6 +240,7 @@ function connectFrom(localAddress: string, port: number): Socket {
 }
 
 function isServed(socket: Socket): Promise<boolean> {
+  if (isClosed(socket)) return Promise.resolve(false)
   socket.write(request('GET', '/livez'))
   return new Promise((resolve) => {
     socket.once('data', (received) => resolve(String(received).startsWith('HTTP/1.1 200 ')))
