@@ -106,7 +106,7 @@ t.test('a server with room for eight connections', async (t) => {
     )
   })
 
-  t.test('who has already gone takes nobody\'s place', async (t) => {
+  t.test("who has already gone takes nobody's place", async (t) => {
     const { openIdle, openAndReset } = await serve(t)
     const idle = await openAll(Array(MAX).fill(GREEDY), openIdle)
 
