@@ -1,17 +1,17 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { addClientCommands } from './commands/clients.js'
 import { addKeyCommands } from './commands/keys.js'
 import { openapiDocument } from './commands/openapi-document.js'
+import { addClientCommands } from './commands/service-clients.js'
 import { addUserCommands } from './commands/users.js'
-import { loadConfig } from './config.js'
-import { OperatorError, Refusal } from './errors.js'
-import { createLog, openLogStream } from './log.js'
-import { PACKAGE_FOLDER } from './places.js'
-import { serve } from './server.js'
+import { loadConfig } from './config/config.js'
+import { createLog, openLogStream } from './logs/log.js'
+import { PACKAGE_FOLDER } from './package-folder.js'
+import { serve } from './process/serve.js'
+import { OperatorError, Refusal } from './refusals/refusal.js'
 import { migrateStores } from './stores/stores.js'
-import { wasDamaged } from './utf8.js'
+import { wasDamaged } from './text/utf8.js'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8'))
 

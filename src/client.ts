@@ -2,14 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServiceUnavailable } from './client/refusals.js'
 import { createVerifier, type VerifierOptions } from './client/verifier.js'
-import { answerError } from './error-answers.js'
-import type { Refusal } from './errors.js'
-import { presentedToken, TOKEN_REQUIRED } from './presented-token.js'
+import { presentedToken, TOKEN_REQUIRED } from './http/bearer-token.js'
+import { answerError } from './http/error-answers.js'
+import type { Refusal } from './refusals/refusal.js'
 
 export { ServiceUnavailable, TokenRefused } from './client/refusals.js'
 export { createVerifier, type Verifier, type VerifierOptions } from './client/verifier.js'
-export { SECURITY_SCHEMES as securitySchemes } from './presented-token.js'
-export type { Session } from './session.js'
+export { SECURITY_SCHEMES as securitySchemes } from './http/bearer-token.js'
+export type { Session } from './sessions/session.js'
 
 /**
  * The service's own preHandler, for a sibling: routes in the scope where this is registered run only for the holder of a

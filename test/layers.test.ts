@@ -4,45 +4,34 @@ import t from 'tap'
 
 const SRC = new URL('../src/', import.meta.url).pathname
 
-/** What a place in src may import of ours. `hooks, routes → services → stores`; only app.ts and the processes see all. */
+/** Subjects: what the service is about, whoever asks it. */
+const SUBJECTS = 'sessions|tokens|passwords|users|service-clients|logs'
+
+/** What every place may know, and what knows nothing of the others. */
+const COMMON = 'refusals|text|addresses|secrets|config'
+
+/**
+ * What a folder of src may import of ours: `http → subjects → stores`. Only app.ts, the processes and
+ * the commands see all.
+ */
 const MAY_IMPORT: Record<string, RegExp> = {
-  'language.ts': /^$/,
-  'messages.ts': /^language\.ts$/,
-  'lingering-close.ts': /^$/,
-  'errors.ts': /^(language|messages)\.ts$/,
-  'safe-answer.ts': /^$/,
-  'connections.ts': /^$/,
-  'http-server.ts': /^(connections|safe-answer)\.ts$|^services\/client-address\.ts$/,
-  'error-answers.ts': /^(errors|language|lingering-close|messages|safe-answer)\.ts$/,
-  'places.ts': /^$/,
-  'schemas.ts': /^$/,
-  'session.ts': /^$/,
-  'utf8.ts': /^$/,
-  'repeated-header.ts': /^$/,
-  'body-text.ts': /^(errors|messages|repeated-header|utf8)\.ts$/,
-  'presented-token.ts': /^(errors|repeated-header)\.ts$/,
-  'predictable.ts': /^$/,
-  'published-keys.ts': /^$/,
-  'signing-secret.ts': /^(predictable|published-keys)\.ts$/,
-  'new-file.ts': /^$/,
-  'log-file.ts': /^errors\.ts$/,
-  'addresses.ts': /^$/,
-  'config.ts': /^(addresses|errors|signing-secret|utf8)\.ts$|^store-urls\//,
-  'store-urls/': /^utf8\.ts$|^store-urls\//,
-  'log.ts': /^log-file\.ts$/,
-  'openapi.ts': /^(errors|messages|presented-token|schemas)\.ts$/,
-  'hooks/':
-    /^(body-text|error-answers|errors|messages|openapi|presented-token|repeated-header|schemas|session|utf8)\.ts$|^(hooks|services)\//,
-  // The schema of the route that it is a shortcut to.
-  'routes/identify-shortcut.ts':
-    /^(presented-token|repeated-header|session)\.ts$|^(hooks|services)\/|^routes\/identify\.ts$/,
-  'routes/': /^(errors|messages|openapi|presented-token|schemas)\.ts$|^(hooks|services)\//,
-  'services/':
-    /^(addresses|config|errors|log|messages|places|published-keys|session|utf8)\.ts$|^(services|stores)\//,
-  'stores/': /^(config|errors|new-file|places|signing-secret|utf8)\.ts$|^stores\//,
-  'client.ts': /^(error-answers|errors|presented-token|session)\.ts$|^client\//,
+  'refusals/': /^refusals\//,
+  'text/': /^$/,
+  'addresses/': /^addresses\//,
+  'secrets/': /^secrets\//,
+  'config/': inFolders(COMMON),
+  'stores/': inFolders(`${COMMON}|stores`),
+  'http/': inFolders(`${COMMON}|${SUBJECTS}|http`),
   // Of the route its types alone: client-package.test.ts runs the client without what a route needs.
-  'client/': /^(errors|session)\.ts$|^client\/|^routes\/verify\.ts$/,
+  'client.ts': /^(http\/(error-answers|bearer-token)|refusals\/\w+|sessions\/session)\.ts$|^client\//,
+  'client/': /^(refusals\/refusal|sessions\/session|http\/routes\/verify)\.ts$|^client\//,
+}
+for (const subject of SUBJECTS.split('|')) {
+  MAY_IMPORT[`${subject}/`] = inFolders(`${COMMON}|${SUBJECTS}|stores`)
+}
+
+function inFolders(folders: string): RegExp {
+  return new RegExp(`^(${folders})/|^package-folder\\.ts$`)
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
@@ -55,9 +44,9 @@ t.test('imports go one way', async (t) => {
   }
 })
 
-t.test('routes and hooks know stores not even by type', async (t) => {
-  const above = files.filter((file) => /^(routes|hooks)\//.test(file))
-  t.ok(above.length >= 8)
+t.test('what speaks HTTP knows stores not even by type, and subjects know no HTTP', async (t) => {
+  const above = files.filter((file) => file.startsWith('http/'))
+  t.ok(above.length >= 30)
   for (const file of above) t.notMatch(importsOf(file).join(), /stores\//, file)
 })
 

@@ -1,13 +1,13 @@
 /**
  * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer, Flask, Chromium and the gateways of examples/, starts one
  * PostgreSQL for all test files, runs them with tap, and stops it again; then injects a short selection of the faults, or all
- * of them with `CI=true`. With arguments, which go to tap, only the files that they name: `npm test -- test/login.test.ts`.
+ * of them with `CI=true`. With arguments, which go to tap, only the files that they name: `npm test -- test/http/login.test.ts`.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import postgres from 'postgres'
-import { migrate } from '../src/stores/postgres.js'
+import { migrate } from '../src/stores/postgres/postgres.js'
 import { findProgram, findPython, startPostgres } from './support/servers.js'
 
 /** Nothing is left out, however long it takes. */

@@ -4,10 +4,10 @@
  */
 import formbody from '@fastify/formbody'
 import Fastify from 'fastify'
-import { Identity } from '../../src/routes/identify.js'
-import { Introspection } from '../../src/routes/introspect.js'
-import { Question, Verdict } from '../../src/routes/verify.js'
-import { Ok, ok, TokenForm } from '../../src/schemas.js'
+import { Identity } from '../../src/http/routes/identify.js'
+import { Introspection } from '../../src/http/routes/introspect.js'
+import { Question, Verdict } from '../../src/http/routes/verify.js'
+import { Ok, ok, TokenForm } from '../../src/http/schemas.js'
 
 const [expiresAt, loginTime] = [1795449600, 1795363200000]
 const identity = { user_id: 1, login_time: loginTime, expires_at: expiresAt }

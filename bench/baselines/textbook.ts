@@ -8,10 +8,10 @@ import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import Fastify from 'fastify'
 import postgres from 'postgres'
-import { Identity } from '../../src/routes/identify.js'
-import { Ok, ok } from '../../src/schemas.js'
-import type { Claims } from '../../src/services/tokens.js'
-import { userLogin } from '../../src/stores/tables.js'
+import { Identity } from '../../src/http/routes/identify.js'
+import { Ok, ok } from '../../src/http/schemas.js'
+import { userLogin } from '../../src/stores/postgres/schema.js'
+import type { Claims } from '../../src/tokens/tokens.js'
 
 const { DATABASE_URL = '', REDIS_URL = '', JWT_SECRET = '', PORT } = process.env
 const database = drizzle(postgres(DATABASE_URL))

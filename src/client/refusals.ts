@@ -1,4 +1,4 @@
-import { Refusal, type TokenSlug } from '../errors.js'
+import { Refusal, type TokenSlug } from '../refusals/refusal.js'
 
 /** The service, or the form of the token itself, says no: answer 401. `error` is the service's reason. */
 export class TokenRefused extends Refusal {

@@ -1,7 +1,7 @@
 import type { Static } from '@sinclair/typebox'
-import { isAboutToken } from '../errors.js'
-import type { Verdict as VerdictSchema } from '../routes/verify.js'
-import type { Session } from '../session.js'
+import type { Verdict as VerdictSchema } from '../http/routes/verify.js'
+import { isAboutToken } from '../refusals/refusal.js'
+import type { Session } from '../sessions/session.js'
 import type { Answer } from './connection.js'
 import { ServiceUnavailable, TokenRefused } from './refusals.js'
 

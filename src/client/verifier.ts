@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Session } from '../session.js'
+import type { Session } from '../sessions/session.js'
 import { connectTo } from './connection.js'
 import { joinCalls } from './joined-calls.js'
 import { ServiceUnavailable, TokenRefused } from './refusals.js'

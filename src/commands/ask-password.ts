@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { OperatorError } from '../errors.js'
-import { MIN_NEW_PASSWORD_LENGTH } from '../services/passwords.js'
-import { textOf, wasDamaged } from '../utf8.js'
+import { MIN_NEW_PASSWORD_LENGTH } from '../passwords/passwords.js'
+import { OperatorError } from '../refusals/refusal.js'
+import { textOf, wasDamaged } from '../text/utf8.js'
 
 /** More than any password has, in bytes: what goes on after it is not read. */
 const MAX_INPUT_BYTES = 4096

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
-import { OperatorError } from '../errors.js'
-import { type KeySet, readKeySet } from '../services/key-set.js'
-import { newKey } from '../services/new-key.js'
-import type { PrivateJwk } from '../services/private-jwk.js'
-import { PAIR_ALGORITHMS, type PairAlgorithm, signingKeyOf } from '../services/signing-key.js'
-import { changeKeySet, createKeySet, keySetText } from './key-set-file.js'
+import { OperatorError } from '../refusals/refusal.js'
+import { type KeySet, readKeySet } from '../tokens/keys/key-set.js'
+import { changeKeySet, createKeySet, keySetText } from '../tokens/keys/key-set-file.js'
+import { newKey } from '../tokens/keys/new-key.js'
+import type { PrivateJwk } from '../tokens/keys/private-jwk.js'
+import { PAIR_ALGORITHMS, type PairAlgorithm, signingKeyOf } from '../tokens/keys/signing-key.js'
 
 interface GenerateOptions {
   algorithm: PairAlgorithm

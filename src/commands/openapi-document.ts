@@ -1,11 +1,11 @@
 import { pino } from 'pino'
 import { buildApp } from '../app.js'
-import { loadConfig } from '../config.js'
-import { createKeyRing } from '../services/key-ring.js'
-import { secretKey } from '../services/signing-key.js'
-import { createMemoryAttemptCounts } from '../stores/memory-attempt-counts.js'
-import { createMemorySessionRegistry } from '../stores/memory-session-registry.js'
+import { loadConfig } from '../config/config.js'
+import { createMemoryAttemptCounts } from '../stores/embedded/attempt-counts.js'
+import { createMemorySessionRegistry } from '../stores/embedded/session-registry.js'
 import { postgresStores } from '../stores/stores.js'
+import { createKeyRing } from '../tokens/keys/key-ring.js'
+import { secretKey } from '../tokens/keys/signing-key.js'
 
 /** The OpenAPI document as text. It is made from the routes themselves; the stores behind them are never asked. */
 export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<string> {

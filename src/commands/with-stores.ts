@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os'
 import { pino } from 'pino'
-import { type Config, loadConfig } from '../config.js'
-import { openLogStream } from '../log.js'
-import { type ActionLog, createActionLog, type Origin } from '../services/action-log.js'
+import { type Config, loadConfig } from '../config/config.js'
+import { type ActionLog, createActionLog, type Origin } from '../logs/action-log.js'
+import { openLogStream } from '../logs/log.js'
 import { openStores, type Stores } from '../stores/stores.js'
 
 interface Context {

@@ -1,6 +1,6 @@
 import { Cluster, type Result } from 'ioredis'
-import type { HeldSession } from './accounts.js'
-import type { RedisConnections } from './redis.js'
+import type { HeldSession } from './postgres/accounts.js'
+import type { RedisConnections } from './redis/redis.js'
 import { createStoreCall, isBug, type StoreLog } from './store-call.js'
 
 /** The newest event that the registry knows of a user: a login, or an ending (a tombstone, without session). */

@@ -1,4 +1,4 @@
-import { Unavailable } from '../errors.js'
+import { Unavailable } from '../refusals/refusal.js'
 
 /** What a store needs from a logger. */
 export interface StoreLog {

@@ -1,24 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { StoreConfig } from '../config.js'
-import { OperatorError } from '../errors.js'
-import { prepareAccountStatements } from './account-statements.js'
-import { type Accounts, createAccounts } from './accounts.js'
+import type { StoreConfig } from '../config/config.js'
+import { OperatorError } from '../refusals/refusal.js'
 import type { AttemptCounts } from './attempt-counts.js'
-import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded.js'
+import { createMemoryAttemptCounts } from './embedded/attempt-counts.js'
+import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded/embedded.js'
+import { createMemorySessionRegistry } from './embedded/session-registry.js'
 import { describe, isHopeless } from './failures.js'
-import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './login-places.js'
-import { createMemoryAttemptCounts } from './memory-attempt-counts.js'
-import { createMemorySessionRegistry } from './memory-session-registry.js'
+import { prepareAccountStatements } from './postgres/account-statements.js'
+import { type Accounts, createAccounts } from './postgres/accounts.js'
+import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './postgres/login-places.js'
 import {
   createPostgres,
   migrate,
   type PostgresAddress,
   reachPostgres,
   requireCurrentSchema,
-} from './postgres.js'
-import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis.js'
-import { createRedisAttemptCounts } from './redis-attempt-counts.js'
-import { createServiceClients, prepareClientStatements, type ServiceClients } from './service-clients.js'
+} from './postgres/postgres.js'
+import {
+  createServiceClients,
+  prepareClientStatements,
+  type ServiceClients,
+} from './postgres/service-clients.js'
+import { createRedisAttemptCounts } from './redis/attempt-counts.js'
+import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis/redis.js'
 import { createRedisSessionRegistry, joinHeld, type SessionRegistry } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
 

@@ -1,6 +1,6 @@
 import type { Property } from './properties.js'
 
-/** One way of building the protocol. The recommended one is what src/services/sessions.ts does. */
+/** One way of building the protocol. The recommended one is what src/sessions/sessions.ts does. */
 export interface Variant {
   name: string
   /** Which store a login writes first. */

@@ -12,13 +12,13 @@ export interface Mutant {
   equivalent?: string
 }
 
-export const SESSIONS = 'services/sessions.js'
-export const USERS = 'services/users.js'
-export const TOKENS = 'services/tokens.js'
-export const KEY_RING = 'services/key-ring.js'
-export const BATCH = 'services/batch.js'
-export const ACCOUNTS = 'stores/accounts.js'
-export const PASSWORDS = 'services/passwords.js'
-export const STATEMENTS = 'stores/account-statements.js'
+export const SESSIONS = 'sessions/sessions.js'
+export const USERS = 'users/users.js'
+export const TOKENS = 'tokens/tokens.js'
+export const KEY_RING = 'tokens/keys/key-ring.js'
+export const BATCH = 'sessions/batch.js'
+export const ACCOUNTS = 'stores/postgres/accounts.js'
+export const PASSWORDS = 'passwords/passwords.js'
+export const STATEMENTS = 'stores/postgres/account-statements.js'
 export const REGISTRY = 'stores/session-registry.js'
 export const STORE_CALL = 'stores/store-call.js'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { Slug } from '../../src/errors.js'
+import type { Slug } from '../../src/refusals/refusal.js'
 import { type Answer, build, type CallOptions, claimsOf } from '../helper.js'
 import { type About, type Asker, exampleRequest } from './example-requests.js'
 import type { Operation } from './openapi.js'

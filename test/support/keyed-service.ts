@@ -1,6 +1,6 @@
 import assert from 'node:assert'
 import type { Test } from 'tap'
-import type { PrivateJwk } from '../../src/services/private-jwk.js'
+import type { PrivateJwk } from '../../src/tokens/keys/private-jwk.js'
 import { type Answer, type Backends, build, type Service, silent } from '../helper.js'
 import { PATIENCE, patiently } from './patience.js'
 import { until } from './servers.js'

@@ -1,15 +1,15 @@
 /**
- * `tsx test/support/published-keys.ts LIST…` adds the keys of these files to src/published-keys.ts:
+ * `tsx test/support/published-keys.ts LIST…` adds the keys of these files to src/secrets/published-keys.ts:
  * as digests, so that nobody finds a key there, and only those that would be accepted otherwise. A
  * line of a list is a secret, or a JWK of a key pair.
  */
 import { createPublicKey } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { DIGESTS, digestOf } from '../../src/published-keys.js'
-import { thumbprint } from '../../src/services/signing-key.js'
-import { isStrongSecret, readings } from '../../src/signing-secret.js'
+import { DIGESTS, digestOf } from '../../src/secrets/published-keys.js'
+import { isStrongSecret, readings } from '../../src/secrets/signing-secret.js'
+import { thumbprint } from '../../src/tokens/keys/signing-key.js'
 
-const MODULE = new URL('../../src/published-keys.ts', import.meta.url)
+const MODULE = new URL('../../src/secrets/published-keys.ts', import.meta.url)
 
 const DIGEST_LENGTH = digestOf(Buffer.alloc(0)).length
 

@@ -1,9 +1,9 @@
 import { createPublicKey } from 'node:crypto'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { newKey } from '../../src/services/new-key.js'
-import { type PrivateJwk, signingKey } from '../../src/services/private-jwk.js'
-import type { SigningKey } from '../../src/services/signing-key.js'
+import { newKey } from '../../src/tokens/keys/new-key.js'
+import { type PrivateJwk, signingKey } from '../../src/tokens/keys/private-jwk.js'
+import type { SigningKey } from '../../src/tokens/keys/signing-key.js'
 import { temporaryDirectory } from './service-process.js'
 
 /** The key that a private JWK is. */

@@ -7,7 +7,9 @@ export const answerMutants: Mutant[] = [
   {
     name: '401 for an outage',
     caughtBy: [2, 'Redis killed'],
-    edits: [{ file: 'errors.js', find: unavailable, replace: "super('session_ended', { reason });" }],
+    edits: [
+      { file: 'refusals/refusal.js', find: unavailable, replace: "super('session_ended', { reason });" },
+    ],
   },
   {
     name: '200 for an outage',
@@ -28,14 +30,14 @@ export const answerMutants: Mutant[] = [
   {
     name: 'no Retry-After on a 503',
     caughtBy: ['Redis killed'],
-    edits: [{ file: 'errors.js', find: ', retryAfter: 1 }', replace: ' }' }],
+    edits: [{ file: 'refusals/refusal.js', find: ', retryAfter: 1 }', replace: ' }' }],
   },
   {
     name: 'the identity of the user on a 401',
     caughtBy: ['each store has its say'],
     edits: [
       {
-        file: 'hooks/require-session.js',
+        file: 'http/hooks/require-session.js',
         find: "scope.addHook('preHandler', (request, _reply, done) => {",
         replace: `scope.addHook('preHandler', (request, reply, done) => {
         reply.header('x-user-id', '1');`,
@@ -59,7 +61,7 @@ export const answerMutants: Mutant[] = [
     caughtBy: ['dead connections'],
     edits: [
       {
-        file: 'stores/postgres.js',
+        file: 'stores/postgres/postgres.js',
         find: 'maxLifetimeSeconds: 600, query_timeout: DEAD_AFTER_MS',
         replace: 'max: 10',
       },

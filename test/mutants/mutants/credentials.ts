@@ -37,7 +37,7 @@ export const credentialMutants: Mutant[] = [
     caughtBy: ['credentials'],
     edits: [
       {
-        file: 'services/password-worker.js',
+        file: 'passwords/password-worker.js',
         find: 'const matches = compareSync(password, stored);',
         replace: 'const matches = true;',
       },

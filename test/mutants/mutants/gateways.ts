@@ -1,6 +1,6 @@
 import type { Mutant } from '../mutant.js'
 
-const CLIENTS = 'services/clients.js'
+const CLIENTS = 'service-clients/service-clients.js'
 
 /** What programs with credentials of their own are told, and which of them. */
 export const gatewayMutants: Mutant[] = [
@@ -9,7 +9,7 @@ export const gatewayMutants: Mutant[] = [
     caughtBy: [2, 'gateways during an outage'],
     edits: [
       {
-        file: 'routes/introspect.js',
+        file: 'http/routes/introspect.js',
         find: 'if (!(error instanceof Refusal) || error.status !== 401)',
         replace: 'if (!(error instanceof Refusal))',
       },
@@ -20,7 +20,7 @@ export const gatewayMutants: Mutant[] = [
     caughtBy: ['gateways during an outage'],
     edits: [
       {
-        file: 'routes/revoke.js',
+        file: 'http/routes/revoke.js',
         find: "if (!(error instanceof Refusal) || error.slug !== 'token_invalid')",
         replace: 'if (!(error instanceof Refusal))',
       },
@@ -31,7 +31,7 @@ export const gatewayMutants: Mutant[] = [
     caughtBy: [10, 'gateways'],
     edits: [
       {
-        file: 'routes/introspect.js',
+        file: 'http/routes/introspect.js',
         find: 'await sessions.identify(token).catch(asAbsent)',
         replace: 'await Promise.resolve(token).then(sessions.inspect).catch(asAbsent)',
       },
@@ -53,7 +53,7 @@ export const gatewayMutants: Mutant[] = [
     caughtBy: ['gateways'],
     edits: [
       {
-        file: 'hooks/require-client.js',
+        file: 'http/hooks/require-client.js',
         find: 'if (client.permissions.includes(permission))',
         replace: 'if (client.permissions.length > 0)',
       },
@@ -72,7 +72,7 @@ export const gatewayMutants: Mutant[] = [
     caughtBy: ['gateways'],
     edits: [
       {
-        file: 'hooks/require-client.js',
+        file: 'http/hooks/require-client.js',
         find: 'if (recalled?.permissions.includes(permission))',
         replace: 'if (recalled)',
       },

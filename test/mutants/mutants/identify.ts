@@ -145,7 +145,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: 'routes/verify.js',
+        file: 'http/routes/verify.js',
         find: 'await sessions.identify(token)',
         replace: 'sessions.inspect(token)',
       },
@@ -193,7 +193,7 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'the key file is read once',
     caughtBy: ['keys that come and go'],
-    edits: [{ file: 'services/key-file.js', find: 'keys.replace(ring);', replace: '' }],
+    edits: [{ file: 'tokens/keys/key-file.js', find: 'keys.replace(ring);', replace: '' }],
   },
   {
     name: 'an expired token is accepted',

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { newKey } from '../../../src/services/new-key.js'
+import { newKey } from '../../../src/tokens/keys/new-key.js'
 import { claimsOf } from '../../helper.js'
 import { temporaryDirectory } from '../../support/service-process.js'
 import { forge, headerOf } from '../../support/tokens/forge.js'

@@ -1,6 +1,6 @@
-import { createKeyRing } from '../../../src/services/key-ring.js'
-import { secretKey } from '../../../src/services/signing-key.js'
-import { createTokens } from '../../../src/services/tokens.js'
+import { createKeyRing } from '../../../src/tokens/keys/key-ring.js'
+import { secretKey } from '../../../src/tokens/keys/signing-key.js'
+import { createTokens } from '../../../src/tokens/tokens.js'
 import { SECRET } from '../../helper.js'
 
 const DAY_SECONDS = 86_400

@@ -1,0 +1,156 @@
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import type { FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import { addressRange, canonicalAddress } from '../addresses/address.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    proxies: Proxies
+  }
+}
+
+/** The address that a request came from, in its one spelling, as limits and logs know it. */
+export function clientAddress({ server, raw }: Pick<FastifyRequest, 'server' | 'raw'>): string {
+  return server.proxies.clientOf(raw)
+}
+
+/**
+ * What one subscriber is usually given, and so what is counted as one: an IPv4 address, or an
+ * IPv6 /64. Behind NAT64 (RFC 6052) all IPv4 addresses share one /64: they count as themselves.
+ *
+ * @param address as {@link clientAddress} gives it.
+ */
+export function networkOf(address: string): string {
+  if (isIPv4(address)) return address
+  const groups = groupsOf(address)
+  if (groups.slice(0, 6).join(':') === '64:ff9b:0:0:0:0') {
+    return canonicalAddress(`::ffff:${groups.slice(6).join(':')}`) ?? address
+  }
+  return `${canonicalAddress(`${groups.slice(0, 4).join(':')}::`)}/64`
+}
+
+/** The network of whoever is connected to this service, by the address that Node says. */
+export function peerNetwork(remoteAddress: string | undefined): string {
+  return networkOf(canonicalAddress(remoteAddress ?? '') ?? GONE)
+}
+
+/** The eight groups of a canonical IPv6 address. An IPv4 address at its end counts as one group. */
+function groupsOf(address: string): string[] {
+  const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter(Boolean))
+  return [...left, ...Array(8 - left.length - right.length).fill('0'), ...right]
+}
+
+interface Needs {
+  /** Addresses and ranges, comma-separated; false trusts nobody. */
+  trusted: string | false
+  log: { warn(message: string): void }
+}
+
+export type Proxies = ReturnType<typeof createProxies>
+
+/**
+ * The unspecified address. A caller that resets its connection at once has no other: the system
+ * has forgotten it. Nobody else is counted by it.
+ */
+const GONE = '0.0.0.0'
+
+/** How long the log is silent about a peer that it has named, and how many it names meanwhile. */
+const STRANGERS = { ttl: 600_000, max: 100 }
+
+/** The same for proxies that write what is no address, all together. */
+const MISWRITERS = { ttl: 60_000, max: 1 }
+
+/**
+ * The proxies that are believed when they say whom they heard a request from.
+ *
+ * Fastify's `trustProxy` is not used. It does not recognise an address with a port, and it skips
+ * an empty entry: the entry before it, which the client may have written, would count.
+ */
+export function createProxies({ trusted, log }: Needs) {
+  // One list for each family: BlockList also finds an IPv4 address in an IPv6 range such as ::/80.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const part of trusted ? trusted.split(',') : []) {
+    const range = addressRange(part.trim())
+    if (range) lists[range.family].addSubnet(range.address, range.prefix, range.family)
+  }
+  const namesStranger = createOccasions(STRANGERS)
+  const namesMiswriter = createOccasions(MISWRITERS)
+
+  return { clientOf, isProxy }
+
+  /**
+   * The peer, or the client that a chain of trusted proxies names. Each proxy appends to
+   * X-Forwarded-For whom it heard from, so the header is read from its end.
+   */
+  function clientOf({ socket, headers }: IncomingMessage): string {
+    const peer = canonicalAddress(socket.remoteAddress ?? '')
+    if (peer === undefined) return GONE
+    const forwarded = headers['x-forwarded-for']
+    if (forwarded === undefined) return peer
+    if (!isTrusted(peer)) {
+      warnOfStranger(peer)
+      return peer
+    }
+    let client = peer
+    for (const entry of String(forwarded).split(',').reverse()) {
+      const address = addressIn(entry)
+      if (address === undefined) {
+        warnOfMiswriter(client)
+        return client
+      }
+      client = address
+      if (!isTrusted(client)) return client
+    }
+    return client
+  }
+
+  /** Whether whoever is connected to this service is one of them, by the address that Node says. */
+  function isProxy(remoteAddress: string | undefined): boolean {
+    const peer = canonicalAddress(remoteAddress ?? '')
+    return peer !== undefined && isTrusted(peer)
+  }
+
+  function isTrusted(address: string): boolean {
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+    return lists[family].check(address, family)
+  }
+
+  function warnOfStranger(peer: string): void {
+    if (!namesStranger(networkOf(peer))) return
+    log.warn(
+      `X-Forwarded-For from ${peer} is ignored: if that is a proxy of yours, name it in TRUST_PROXY, ` +
+        'or all its clients count as one',
+    )
+  }
+
+  function warnOfMiswriter(proxy: string): void {
+    if (!namesMiswriter('')) return
+    log.warn(
+      `X-Forwarded-For as ${proxy} writes it names no address: such requests count as from ${proxy} itself`,
+    )
+  }
+}
+
+/** An address with its port, as proxies write it. IPv6 in brackets may stand without a port. */
+const WITH_PORT = /^\[(.+)\](?::\d{1,5})?$|^([\d.]+):\d{1,5}$/
+
+/** The address in an entry of X-Forwarded-For, if there is one. */
+function addressIn(entry: string): string | undefined {
+  const text = entry.trim()
+  const [, inBrackets = '', beforePort = text] = WITH_PORT.exec(text) ?? []
+  return canonicalAddress(isIPv6(inBrackets) ? inBrackets : beforePort)
+}
+
+/** Says whether to speak of a key now: once in `ttl` milliseconds, of `max` keys in that time. */
+function createOccasions({ ttl, max }: { ttl: number; max: number }): (key: string) => boolean {
+  const spokenOf = new LRUCache<string, true>({ ttl, max })
+
+  return (key) => {
+    if (spokenOf.has(key)) return false
+    spokenOf.purgeStale()
+    if (spokenOf.size === max) return false
+    spokenOf.set(key, true)
+    return true
+  }
+}

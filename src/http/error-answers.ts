@@ -1,0 +1,81 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { preferredLanguage } from '../refusals/language.js'
+import { ruleMessage } from '../refusals/messages.js'
+import { Refusal, type Slug, STATUS_OF, Unavailable } from '../refusals/refusal.js'
+import { closeLingering, isLingering } from './lingering-close.js'
+import { SAFE_HEADERS } from './safe-answer.js'
+
+/** What is needed of a logger to say which bug was met. */
+export type ErrorLog = Pick<FastifyBaseLogger, 'error'>
+
+/**
+ * Answers whatever was thrown in the platform's envelope, in the caller's language. Only what is a {@link Refusal}
+ * speaks for itself.
+ */
+export function answerError(
+  error: FastifyError | Refusal,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: ErrorLog,
+): void {
+  const refusal = asRefusal(error)
+  logUnexpected(refusal, error, request, log)
+  const language = preferredLanguage(request.headers)
+  reply
+    .code(refusal.status)
+    .headers({ ...refusal.headers, 'content-language': language, vary: 'accept-language' })
+    .send(refusal.bodyIn(language))
+}
+
+/** What is answered with nothing but `internal` is a bug: the logs say which. */
+export function logUnexpected({ slug }: Refusal, error: Error, { id }: FastifyRequest, log: ErrorLog): void {
+  if (slug === 'internal') log.error({ err: error, request_id: id }, 'unexpected error')
+}
+
+/**
+ * Answers what is not HTTP, or stopped halfway, on the bare socket: there is no request to answer yet, and nobody has
+ * said which language they read.
+ */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (isLingering(socket)) return
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const refusal = new Refusal(CLIENT_ERRORS[error.code ?? ''] ?? 'invalid_request')
+  const { status, headers } = refusal
+  const text = JSON.stringify(refusal.bodyIn('en'))
+  const lines = Object.entries({
+    ...SAFE_HEADERS,
+    ...headers,
+    'content-language': 'en',
+    connection: 'close',
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(text.length),
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  closeLingering(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`)
+}
+
+/** Codes of Node's HTTP parser and timeouts. */
+const CLIENT_ERRORS: Record<string, Slug> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+/** Whatever was thrown as what is answered: what is no refusal and no fault of the request is `internal`. */
+export function asRefusal(error: FastifyError | Refusal): Refusal {
+  if (error instanceof Refusal) return error
+  const [broken] = error.validation ?? []
+  if (broken) {
+    const place = `${error.validationContext ?? 'request'}${broken.instancePath}`
+    return new Refusal('invalid_request', { msg: ruleMessage(place, broken) })
+  }
+  if (error.statusCode === 503) return new Unavailable(error.code)
+  if (error.statusCode === 400) return new Refusal('invalid_request')
+  const slug = SLUGS.find((known) => STATUS_OF[known] === error.statusCode)
+  return new Refusal(slug !== undefined && STATUS_OF[slug] < 500 ? slug : 'internal')
+}
+
+const SLUGS = Object.keys(STATUS_OF) as Slug[]

@@ -1,0 +1,43 @@
+import type { IncomingMessage } from 'node:http'
+import fp from 'fastify-plugin'
+import type {} from '../../sessions/session.js'
+import type { Sessions } from '../../sessions/sessions.js'
+import { presentedToken, TOKEN_REQUIRED } from '../bearer-token.js'
+import { documentGuard } from '../openapi.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'identify'>
+}
+
+/**
+ * The check of Redis and PostgreSQL as one preHandler: routes in the scope where this is registered run only for
+ * the holder of a live session, and say so in the OpenAPI document.
+ */
+export const requireSession = fp<Needs>(async (scope, { sessions }) => {
+  scope.decorateRequest('session')
+  scope.addHook('onRoute', (route) =>
+    documentGuard(route, TOKEN_REQUIRED, [
+      'token_missing',
+      'token_invalid',
+      'token_expired',
+      'session_superseded',
+      'session_ended',
+      'user_disabled',
+    ]),
+  )
+  scope.addHook('preHandler', (request, _reply, done) => {
+    const refusal = refusals.get(request.raw)
+    if (refusal) return done(refusal)
+    sessions.identify(presentedToken(request.raw)).then((session) => {
+      request.session = session
+      done()
+    }, done)
+  })
+})
+
+const refusals = new WeakMap<IncomingMessage, Error>()
+
+/** For a request whose check was made before Fastify had it, and failed: the stores are not asked twice, nor waited for. */
+export function rememberRefusal(request: IncomingMessage, refusal: Error): void {
+  refusals.set(request, refusal)
+}

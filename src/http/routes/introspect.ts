@@ -1,0 +1,78 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { Refusal } from '../../refusals/refusal.js'
+import type { Sessions } from '../../sessions/sessions.js'
+import { type ClaimedSession, Claims } from '../../tokens/tokens.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { closed, TokenForm } from '../schemas.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'identify'>
+}
+
+const { iss, sub, jti, iat, exp, aud, data } = Claims.properties
+const SessionId = Type.String({ description: 'The session id: what logging out, or in again, ends.' })
+
+const Active = closed(
+  {
+    active: Type.Literal(true),
+    token_type: Type.Literal('Bearer'),
+    ...{ sub, iss, iat, exp, jti, aud },
+    sid: SessionId,
+    // Of what RFC 7662 does not name, some gateways read nothing else (Oathkeeper).
+    ext: closed({ ...data.properties, sid: SessionId }),
+  },
+  { description: 'The token is live.' },
+)
+
+/** Nothing else: who asks about a token that is not live has no claim to know why (RFC 7662 §2.2). */
+const Inactive = closed({ active: Type.Literal(false) }, { description: 'It is not, for whatever reason.' })
+
+export const Introspection = Type.Union([Active, Inactive], { description: 'What is known of the token.' })
+
+const INACTIVE = { active: false as const }
+
+/** RFC 7662. Only behind requireClient, in an oauthEndpoint scope. */
+export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }) => {
+  const schema = {
+    tags: ['check'],
+    operationId: 'introspect',
+    summary: 'Whether a token is live, in the form of RFC 7662',
+    description:
+      'For gateways, which speak this form. The same check as /identify and /verify: reads both stores; never cache the ' +
+      'answer. An outage is a 503, never an inactive token.',
+    consumes: ['application/x-www-form-urlencoded'],
+    body: TokenForm,
+    response: {
+      200: Introspection,
+      ...refusals(...OF_A_BODY),
+    },
+  } satisfies Documented
+
+  app.post('/introspect', { schema }, async ({ body: { token } }) => {
+    const session = await sessions.identify(token).catch(asAbsent)
+    return session ? active(session) : INACTIVE
+  })
+}
+
+/** Member by member: to spread the claims takes longer than all the rest of the answer. */
+function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: ClaimedSession) {
+  const ext = { id: data.id, login_time: data.login_time, sid: jti }
+  const known = {
+    active: true as const,
+    token_type: 'Bearer' as const,
+    sub,
+    iss,
+    iat,
+    exp,
+    jti,
+    sid: jti,
+    ext,
+  }
+  return aud === undefined ? known : { ...known, aud }
+}
+
+/** A refused token is an answer here; an outage is not. */
+function asAbsent(error: unknown): undefined {
+  if (!(error instanceof Refusal) || error.status !== 401) throw error
+}

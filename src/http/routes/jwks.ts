@@ -1,0 +1,53 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { KeyRing } from '../../tokens/keys/key-ring.js'
+import { type Documented, refusals } from '../openapi.js'
+import { closed, OneOf } from '../schemas.js'
+
+interface Needs {
+  keys: Pick<KeyRing, 'published'>
+}
+
+/**
+ * How long others may keep the keys, in seconds. A new key signs only after so long, and one that was taken back is trusted
+ * elsewhere for so long: short enough to wait for, long enough that nobody asks for every token.
+ */
+const MAX_AGE_SECONDS = 60
+
+const PublicJwk = closed({
+  kty: OneOf(['OKP', 'EC', 'RSA']),
+  crv: Type.Optional(Type.String({ description: 'The curve: `Ed25519` or `P-256`.' })),
+  x: Type.Optional(Type.String()),
+  y: Type.Optional(Type.String()),
+  n: Type.Optional(Type.String({ description: 'The modulus of an RSA key.' })),
+  e: Type.Optional(Type.String({ description: 'The exponent of an RSA key.' })),
+  kid: Type.String({ description: 'Names the key in the header of a token.' }),
+  alg: OneOf(['EdDSA', 'ES256', 'RS256']),
+  use: OneOf(['sig']),
+})
+
+/** In the form of RFC 7517 §5, as libraries expect it, and not in the platform's envelope. */
+export const jwks: FastifyPluginAsyncTypebox<Needs> = async (app, { keys }) => {
+  const schema = {
+    tags: ['check'],
+    operationId: 'jwks',
+    summary: 'The public keys that tokens are signed with',
+    description:
+      'A JWK set (RFC 7517). Empty where tokens are signed with a secret (HS256). A signature says who wrote a token, ' +
+      'and nothing of logouts: ask /verify or /identify for those.',
+    response: {
+      200: {
+        ...closed({ keys: Type.Array(PublicJwk) }, { description: 'The keys that count now.' }),
+        headers: {
+          'Cache-Control': Type.String({ description: 'How long the keys may be kept.' }),
+        },
+      },
+      ...refusals(),
+    },
+  } satisfies Documented
+
+  app.get('/.well-known/jwks.json', { schema }, async (_request, reply) => {
+    reply.header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`)
+    return { keys: keys.published() }
+  })
+}

@@ -1,0 +1,31 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { Sessions } from '../../sessions/sessions.js'
+import { presentedToken, TOKEN_REQUIRED } from '../bearer-token.js'
+import { type Documented, documentGuard } from '../openapi.js'
+import { Done, done } from '../schemas.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'end'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+/** Outside requireSession, although it wants a token: logging out twice, or with an expired token, must succeed. */
+export const logout: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
+  const schema = {
+    tags: ['session'],
+    operationId: 'logout',
+    summary: 'End this session',
+    description:
+      'Ends the session of this token, and never a newer one. Logging out again succeeds and changes nothing. ' +
+      'After a 503 assume that the session still lives, and try again.',
+    response: { 200: Done('Logged out.') },
+  } satisfies Documented
+
+  app.addHook('onRoute', (route) => documentGuard(route, TOKEN_REQUIRED, ['token_missing', 'token_invalid']))
+  app.post('/logout', { schema }, async (request) => {
+    const { userId } = await sessions.end(presentedToken(request.raw))
+    actions.record('logout', originOf(request), { user_id: userId })
+    return done()
+  })
+}

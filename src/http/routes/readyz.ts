@@ -1,0 +1,65 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { MESSAGES } from '../../refusals/messages.js'
+import { Refusal, STATUS_OF, Unavailable } from '../../refusals/refusal.js'
+import { type Documented, refusals } from '../openapi.js'
+import { closed, Ok, OneOf, ok } from '../schemas.js'
+
+/** Asks one store whether it answers. Rejects with Unavailable when it does not. */
+export type Ping = () => Promise<void>
+
+interface Needs {
+  /** Those that there are. */
+  stores: { postgres: Ping; redis?: Ping }
+}
+
+const StoreState = OneOf(['up', 'away'])
+const Stores = closed({
+  postgres: StoreState,
+  redis: Type.Optional({ ...StoreState, description: 'Absent in embedded mode, which has no Redis.' }),
+})
+
+export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) => {
+  const unavailable = refusals()[STATUS_OF.temporarily_unavailable]
+  const schema = {
+    tags: ['operation'],
+    operationId: 'readyz',
+    summary: 'Whether this process can serve: its stores answer',
+    response: {
+      ...refusals(),
+      200: Ok(Stores, 'The stores answer.'),
+      503: Type.Object(
+        {
+          code: Type.Literal(STATUS_OF.temporarily_unavailable),
+          error: OneOf(['temporarily_unavailable']),
+          msg: Type.String({ examples: [MESSAGES.temporarily_unavailable.en] }),
+          data: Type.Optional(Stores),
+        },
+        {
+          description: 'A store is away, and `data` names it. Without `data`: this process is closing.',
+          headers: unavailable?.headers,
+        },
+      ),
+    },
+  } satisfies Documented
+
+  app.get('/readyz', { schema }, async () => {
+    const [postgres, redis] = await Promise.all([
+      stateOf(stores.postgres),
+      stores.redis && stateOf(stores.redis),
+    ])
+    const states = { postgres, ...(redis && { redis }) }
+    if (Object.values(states).every((state) => state === 'up')) return ok(states)
+    throw new Refusal('temporarily_unavailable', { retryAfter: 1, data: states })
+  })
+}
+
+async function stateOf(ping: Ping): Promise<'up' | 'away'> {
+  try {
+    await ping()
+    return 'up'
+  } catch (error) {
+    if (error instanceof Unavailable) return 'away'
+    throw error
+  }
+}

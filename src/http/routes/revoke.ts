@@ -1,0 +1,42 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ActionLog, originOf } from '../../logs/action-log.js'
+import { Refusal } from '../../refusals/refusal.js'
+import type { Sessions } from '../../sessions/sessions.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { NoBody, TokenForm } from '../schemas.js'
+
+interface Needs {
+  sessions: Pick<Sessions, 'end'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+/** RFC 7009. Only behind requireClient, in an oauthEndpoint scope. */
+export const revoke: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
+  const schema = {
+    tags: ['session'],
+    operationId: 'revoke',
+    summary: 'End the session of a token, in the form of RFC 7009',
+    description:
+      'Ends the session of this token, and never a newer one. A token that is not live, or not one at all, is as good as ' +
+      'revoked: 200. After a 503 assume that the session still lives, and try again.',
+    consumes: ['application/x-www-form-urlencoded'],
+    body: TokenForm,
+    response: {
+      200: NoBody('The token is not live any more. The body is empty.'),
+      ...refusals(...OF_A_BODY),
+    },
+  } satisfies Documented
+
+  app.post('/revoke', { schema }, async (request, reply) => {
+    const { userId } = (await sessions.end(request.body.token).catch(asAbsent)) ?? {}
+    if (userId !== undefined) {
+      actions.record('session_revoked', originOf(request), { user_id: userId, client: request.client })
+    }
+    return reply.send(undefined)
+  })
+}
+
+/** What is no token of ours has no session to end (RFC 7009 §2.2). */
+function asAbsent(error: unknown): undefined {
+  if (!(error instanceof Refusal) || error.slug !== 'token_invalid') throw error
+}

@@ -1,0 +1,35 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ActionLog, originOf } from '../../logs/action-log.js'
+import { NewPassword } from '../../passwords/passwords.js'
+import type { Users } from '../../users/users.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { closed, Done, done, UserPath } from '../schemas.js'
+
+interface Needs {
+  users: Pick<Users, 'setPassword'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+/** Only behind requireClient, with numericId. */
+export const userPassword: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actions }) => {
+  const schema = {
+    tags: ['users'],
+    operationId: 'setUserPassword',
+    summary: 'Set a user’s password and end the session',
+    description:
+      'Asks for no current password: it is for siblings that have made sure in another way who the user is. After a 503 try ' +
+      'again: it may have been done.',
+    params: UserPath,
+    body: closed({ password: NewPassword }),
+    response: {
+      200: Done('The password is set, and the session has ended.'),
+      ...refusals(...OF_A_BODY, 'not_found'),
+    },
+  } satisfies Documented
+
+  app.put('/users/:id/password', { schema }, async (request) => {
+    const { userId } = await users.setPassword({ userId: request.params.id }, request.body.password)
+    actions.record('password_changed', originOf(request), { user_id: userId, client: request.client })
+    return done()
+  })
+}

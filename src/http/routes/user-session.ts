@@ -1,0 +1,33 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { Users } from '../../users/users.js'
+import { type Documented, refusals } from '../openapi.js'
+import { Done, done, UserPath } from '../schemas.js'
+
+interface Needs {
+  users: Pick<Users, 'endSession'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+/** Only behind requireClient, with numericId and ignoreBody: some clients send a DELETE with the headers of a body. */
+export const userSession: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actions }) => {
+  const schema = {
+    tags: ['users'],
+    operationId: 'endUserSession',
+    summary: 'End a user’s session',
+    description:
+      'Whichever session the user has; without one it succeeds too. The account stays as it is, and the user may log in ' +
+      'again. After a 503 assume that the session still lives, and try again.',
+    params: UserPath,
+    response: {
+      200: Done('The session has ended, if there was one.'),
+      ...refusals('invalid_request', 'not_found'),
+    },
+  } satisfies Documented
+
+  app.delete('/users/:id/session', { schema }, async (request) => {
+    const { userId } = await users.endSession({ userId: request.params.id })
+    actions.record('session_ended', originOf(request), { user_id: userId, client: request.client })
+    return done()
+  })
+}

@@ -1,0 +1,54 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { Users } from '../../users/users.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { closed, Ok, ok, recordOf, UserPath, UserRecord, UserStatus } from '../schemas.js'
+
+interface Needs {
+  users: Pick<Users, 'find' | 'enable' | 'disable'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+/** What a status is set with, and the event that it is. */
+const CHANGES = {
+  active: { change: 'enable', event: 'user_enabled' },
+  disabled: { change: 'disable', event: 'user_disabled' },
+} as const
+
+/** Only behind requireClient, with numericId. */
+export const user: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actions }) => {
+  const found = {
+    tags: ['users'],
+    operationId: 'findUser',
+    summary: 'What is known of a user',
+    params: UserPath,
+    response: { 200: Ok(UserRecord, 'The user.'), ...refusals('invalid_request', 'not_found') },
+  } satisfies Documented
+
+  const changed = {
+    tags: ['users'],
+    operationId: 'setUserStatus',
+    summary: 'Disable or enable a user',
+    description:
+      'Disabling ends the session at once, everywhere, and refuses every login. Enabling lets the user log in again; a ' +
+      'session that has ended stays ended. To set the status that is set already succeeds. After a 503 try again: it may ' +
+      'have been done.',
+    params: UserPath,
+    body: closed({ status: UserStatus }),
+    response: {
+      200: Ok(UserRecord, 'The user, as this request has left them.'),
+      ...refusals(...OF_A_BODY, 'not_found'),
+    },
+  } satisfies Documented
+
+  app.get('/users/:id', { schema: found }, async ({ params }) =>
+    ok(recordOf(await users.find({ userId: params.id }))),
+  )
+
+  app.patch('/users/:id', { schema: changed }, async (request) => {
+    const { change, event } = CHANGES[request.body.status]
+    const user = await users[change]({ userId: request.params.id })
+    actions.record(event, originOf(request), { user_id: user.userId, client: request.client })
+    return ok(recordOf(user))
+  })
+}

@@ -1,0 +1,37 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type ActionLog, originOf } from '../../logs/action-log.js'
+import { NewPassword } from '../../passwords/passwords.js'
+import type { Users } from '../../users/users.js'
+import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { closed, Mobile, Ok, ok, recordOf, UserRecord } from '../schemas.js'
+
+interface Needs {
+  users: Pick<Users, 'add'>
+  actions: Pick<ActionLog, 'record'>
+}
+
+const NewUser = closed({ mobile: Mobile, password: NewPassword })
+
+/** Only behind requireClient. */
+export const addUser: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actions }) => {
+  const schema = {
+    tags: ['users'],
+    operationId: 'addUser',
+    summary: 'Add a user',
+    description:
+      'The user can log in at once. After a 503 the user may have been added: then another try is answered 409, and `data` ' +
+      'of every 409 holds the id of the user who has the number.',
+    body: NewUser,
+    response: {
+      // Not 201: the platform's envelope knows one code for success, and its clients compare with that.
+      200: Ok(UserRecord, 'The user is added.'),
+      ...refusals(...OF_A_BODY, 'mobile_taken'),
+    },
+  } satisfies Documented
+
+  app.post('/users', { schema }, async (request) => {
+    const user = await users.add(request.body)
+    actions.record('user_added', originOf(request), { user_id: user.userId, client: request.client })
+    return ok(recordOf(user))
+  })
+}

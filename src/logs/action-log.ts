@@ -1,0 +1,89 @@
+import type { FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { clientAddress } from '../http/client-address.js'
+import { type LogStream, linesLost, type Trouble } from './log.js'
+
+/** What happened, and the words for it. */
+const EVENTS = {
+  login: 'user logged in',
+  login_refused: 'login refused',
+  login_throttled: 'login throttled',
+  session_superseded: 'session ended by a newer login',
+  logout: 'user logged out',
+  password_changed: 'password changed',
+  password_refused: 'password change refused',
+  user_added: 'user added',
+  user_enabled: 'user enabled',
+  user_disabled: 'user disabled',
+  user_unlocked: 'login failures forgotten',
+  session_ended: 'session ended by an operator or a sibling service',
+  session_revoked: 'session ended by a service client',
+  client_added: 'service client added',
+  client_removed: 'service client removed',
+  client_refused: 'service client refused',
+  client_throttled: 'service client throttled',
+  lines_lost: 'lines of this log were lost',
+} as const
+
+export type Event = keyof typeof EVENTS
+
+/** Where an action came from: a request, or a command. */
+export interface Origin {
+  url: string | null
+  method: string
+  ip: string | null
+  request_id: string | null
+}
+
+interface Facts {
+  user_id?: number | null
+  /** The last digits only. */
+  mobile?: string
+  /** The service client that did it, or that it was done to. */
+  client?: string
+  /** Why it was refused, more exactly than the caller is told; why lines were lost. */
+  reason?: string
+  /** Of lines. */
+  count?: number
+}
+
+/** Of what the service says about itself. */
+const NOBODY: Origin = { url: null, method: 'service', ip: null, request_id: null }
+
+export type ActionLog = ReturnType<typeof createActionLog>
+
+/**
+ * One JSON line for everything that changes who may do what (ASVS 16.3.1). Never a password, token
+ * or mobile number.
+ *
+ * @param log hears of lines that cannot be written, where it is another one.
+ */
+export function createActionLog(stream: LogStream, log?: Pick<Logger, 'error' | 'warn'>) {
+  if (log) stream.listen?.({ failing, mended })
+  return { record, close: stream.close }
+
+  function failing({ lost, waiting, reason }: Trouble): void {
+    log?.error(`${linesLost(lost, 'the action log')}: ${reason}; ${waiting} more wait`)
+  }
+
+  function mended({ lost, reason }: Trouble): void {
+    log?.warn(`the action log is written again; ${linesLost(lost, 'it')}: ${reason}`)
+    if (lost > 0) record('lines_lost', NOBODY, { reason, count: lost })
+  }
+
+  function record(event: Event, origin: Origin, { user_id = null, ...facts }: Facts = {}): void {
+    const line = { time: new Date().toISOString(), event, msg: EVENTS[event], user_id, ...origin, ...facts }
+    // JSON escapes line breaks: whatever a caller sends, one event stays one line.
+    stream.write(`${JSON.stringify(line)}\n`)
+  }
+}
+
+/** The origin of an action that came as a request. The path only: a query string could hold anything. */
+export function originOf(request: Pick<FastifyRequest, 'url' | 'method' | 'server' | 'raw' | 'id'>) {
+  return {
+    url: request.url.split('?', 1)[0] ?? null,
+    method: request.method,
+    ip: clientAddress(request),
+    request_id: request.id,
+  } satisfies Origin
+}

@@ -1,0 +1,127 @@
+import { connect as connectInTheClear } from 'node:net'
+import { connect as connectOverTls } from 'node:tls'
+import { Redis, type RedisOptions } from 'ioredis'
+import type { RedisSettings } from '../../config/config.js'
+import { SPEAKS_NO_TLS } from '../failures.js'
+import { TlsConnector } from './connectors.js'
+
+/** How long a server may take to answer, in milliseconds. */
+const ANSWER_LIMIT_MS = 500
+
+/**
+ * In TLS 1.3 a client certificate is missed only after the handshake: so long, in milliseconds,
+ * that is listened for.
+ */
+const OBJECTION_LIMIT_MS = 100
+
+type Server = RedisSettings['servers'][number]
+type Tls = NonNullable<RedisSettings['tls']>
+
+/**
+ * Why this Redis cannot be used, as each server tells that is named in the settings, and each
+ * master that these name: the client of a cluster or of sentinels says only that none of them can
+ * be, and of a failed handshake often no more than that the connection was closed.
+ */
+export async function failuresOf(address: RedisSettings): Promise<Error[]> {
+  const failures = await Promise.all(address.servers.map((server) => failuresAt(server, address)))
+  return failures.flat()
+}
+
+async function failuresAt(server: Server, address: RedisSettings): Promise<Error[]> {
+  const { mode, tls, username, password, sentinelName = '' } = address
+  const failure = tls && (await handshakeFailure(server, tls))
+  if (failure) return [failure]
+  // A single server tells its client all the rest.
+  if (mode === 'single') return []
+  // Those of the settings are not for sentinels.
+  const credentials = mode === 'cluster' && { ...(username && { username }), ...(password && { password }) }
+  const masters: Server[] = []
+  const refusal = await ask({ ...server, ...credentials, ...(tls && { tls }) }, async (redis) => {
+    masters.push(...(await (mode === 'cluster' ? mastersOfSlots(redis) : watchedMaster(redis, sentinelName))))
+  })
+  if (refusal) return [refusal]
+  const handshakes = masters.map((master) => tls && handshakeFailure(master, tls))
+  return (await Promise.all(handshakes)).filter((each) => each !== undefined)
+}
+
+async function mastersOfSlots(node: Redis): Promise<Server[]> {
+  const masters = new Map<string, Server>()
+  for (const [, , master] of await node.cluster('SLOTS')) {
+    const [host, port] = master ?? []
+    if (host) masters.set(`${host}:${port}`, { host: String(host), port: Number(port) })
+  }
+  return [...masters.values()]
+}
+
+async function watchedMaster(sentinel: Redis, name: string): Promise<Server[]> {
+  const found = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)
+  if (!Array.isArray(found)) throw new Error(`the sentinels know no master named ${name}`)
+  return [{ host: String(found[0]), port: Number(found[1]) }]
+}
+
+async function ask(
+  options: Server & Pick<RedisOptions, 'username' | 'password' | 'tls'>,
+  question: (redis: Redis) => Promise<unknown>,
+): Promise<Error | undefined> {
+  const redis = new Redis({
+    ...options,
+    ...(options.tls && { Connector: TlsConnector }),
+    lazyConnect: true,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    retryStrategy: null,
+    connectTimeout: ANSWER_LIMIT_MS,
+    commandTimeout: ANSWER_LIMIT_MS,
+  })
+  // What comes first says why; what follows, that the connection is closed.
+  let first: Error | undefined
+  redis.on('error', (error) => {
+    first ??= error
+  })
+  try {
+    await redis.connect()
+    await question(redis)
+    return undefined
+  } catch (error) {
+    return first ?? (error as Error)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+function handshakeFailure(server: Server, tls: Tls): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    const socket = connectOverTls({ ...server, ...tls })
+    const settle = (failure?: Error) => {
+      clearTimeout(limit)
+      socket.destroy()
+      resolve(failure)
+    }
+    const tooLate = async () =>
+      settle((await answersInTheClear(server)) ? new Error(SPEAKS_NO_TLS) : undefined)
+    let limit = setTimeout(tooLate, ANSWER_LIMIT_MS)
+    socket.on('error', settle)
+    socket.once('secureConnect', () => {
+      clearTimeout(limit)
+      limit = setTimeout(settle, OBJECTION_LIMIT_MS)
+    })
+  })
+}
+
+/**
+ * Redis takes the greeting of TLS for a command that goes on, and waits. What it is sent here is no
+ * command either, but complete: it complains, and says nothing else.
+ */
+function answersInTheClear({ host, port }: Server): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectInTheClear({ host, port, timeout: ANSWER_LIMIT_MS })
+    const settle = (answers: boolean) => {
+      socket.destroy()
+      resolve(answers)
+    }
+    socket.on('error', () => settle(false))
+    socket.once('timeout', () => settle(false)).once('close', () => settle(false))
+    socket.once('data', (answer) => settle(answer.toString('latin1').startsWith('-')))
+    socket.write('"\r\n')
+  })
+}

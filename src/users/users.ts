@@ -1,0 +1,204 @@
+import type { CountryCode } from 'libphonenumber-js/max'
+import { requireUncommon } from '../passwords/password-rules.js'
+import { type Passwords, requireStrong } from '../passwords/passwords.js'
+import type { Throttle } from '../passwords/throttle.js'
+import { DETAILS } from '../refusals/messages.js'
+import { Refusal, Unavailable } from '../refusals/refusal.js'
+import {
+  ANSWER_BUDGET_MS,
+  type Budget,
+  COMMIT_MARGIN_MS,
+  deadlineIn,
+  HASHING_BUDGET_MS,
+  startBudget,
+} from '../sessions/budget.js'
+import type { Account, AccountChange, Accounts } from '../stores/postgres/accounts.js'
+import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { canonicalMobile } from './mobiles.js'
+
+/** Whom an operator, or a sibling service, means. */
+export type UserRef = { userId: number } | { mobile: string }
+
+/** What they may see of a user: never the hash, never the session's id. Times as in RFC 3339, in UTC. */
+export interface User {
+  userId: number
+  mobile: string
+  status: Account['status']
+  loggedIn: boolean
+  lastLogin: string | null
+  createdAt: string
+}
+
+interface Needs {
+  accounts: Pick<
+    Accounts,
+    'findByMobile' | 'findById' | 'readClock' | 'add' | 'enable' | 'disable' | 'setPassword' | 'endAnySession'
+  >
+  registry: Pick<SessionRegistry, 'join'>
+  passwords: Pick<Passwords, 'hash'>
+  throttle: Pick<Throttle, 'forget'>
+  region: CountryCode
+  /** What a change may take, in milliseconds, instead of what the callers of routes are promised. */
+  budgetMs?: number
+}
+
+/** Who sets passwords for others takes one share of the hashing, wherever they call from. */
+const PROVISIONING = 'provisioning'
+
+/** One statement that changes a user, and carries its deadline. */
+type Write = (change: AccountChange, limitMs: number) => Promise<Account | undefined>
+
+interface CommitOptions {
+  /** Whether failed logins are forgotten with it: what an operator sets counts at once. */
+  forgives?: boolean
+}
+
+export type Users = ReturnType<typeof createUsers>
+
+/**
+ * What operators and siblings do with accounts. Whatever ends a session does it like a logout: committed in PostgreSQL
+ * before its deadline, then joined into the registry, and done only when both have it. Doing it again is harmless.
+ */
+export function createUsers({ accounts, registry, passwords, throttle, region, budgetMs }: Needs) {
+  return { add, find, enable, disable, setPassword, endSession, unlock }
+
+  /**
+   * Creates a user. Nothing of it is in the registry before the first login.
+   *
+   * @throws Refusal `invalid_request` for a bad mobile number or a weak password, `mobile_taken`, with the id of its user.
+   * @throws Unavailable; the user may have been added before that, and then the next try says so.
+   */
+  async function add({ mobile, password }: { mobile: string; password: string }): Promise<User> {
+    const canonical = canonicalMobile(mobile, region)
+    requireStrong(password, 'password')
+    await requireUncommon(password, 'password', canonical)
+    const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
+    const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
+    if (holder) throw mobileTaken(holder)
+
+    const passwordHash = await passwords.hash(
+      password,
+      { account: canonical, network: PROVISIONING },
+      budget.end,
+    )
+    const limitMs = budget.commitLimit()
+    const added = await accounts.add(
+      { mobile: canonical, passwordHash, deadline: deadlineIn(limitMs, clock) },
+      limitMs + COMMIT_MARGIN_MS,
+    )
+    if (!added) {
+      const faster = await accounts.findByMobile(canonical, budget.limit())
+      throw faster ? mobileTaken(faster) : tooLate()
+    }
+    const { userId, createdAt } = added
+    return {
+      userId,
+      mobile: canonical,
+      status: 'active',
+      loggedIn: false,
+      lastLogin: null,
+      createdAt: inUtc(createdAt),
+    }
+  }
+
+  /** @throws Refusal `not_found` @throws Unavailable */
+  async function find(ref: UserRef): Promise<User> {
+    return asUser(await account(ref))
+  }
+
+  /** Lets a disabled user log in again; no ended session comes back. @throws Refusal `not_found` @throws Unavailable */
+  async function enable(ref: UserRef): Promise<User> {
+    return change(ref, accounts.enable, { forgives: true })
+  }
+
+  /** Ends the user's session and refuses new ones. @throws Refusal `not_found` @throws Unavailable */
+  async function disable(ref: UserRef): Promise<User> {
+    return change(ref, accounts.disable, { forgives: true })
+  }
+
+  /** Ends the user's session, if there is one. @throws Refusal `not_found` @throws Unavailable */
+  async function endSession(ref: UserRef): Promise<User> {
+    return change(ref, accounts.endAnySession)
+  }
+
+  /** Sets a password and ends the user's session. @throws Refusal `not_found`, `invalid_request` @throws Unavailable */
+  async function setPassword(ref: UserRef, password: string): Promise<User> {
+    requireStrong(password, 'password')
+    const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
+    const found = await account(ref)
+    await requireUncommon(password, 'password', found.mobile)
+    // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
+    await joinHeld(registry, found, found.clock.database)
+    const claimant = { account: found.mobile, network: PROVISIONING }
+    const passwordHash = await passwords.hash(password, claimant, budget.end)
+    return commit(
+      found,
+      (change, limitMs) => accounts.setPassword({ ...change, passwordHash }, limitMs),
+      budget,
+      { forgives: true },
+    )
+  }
+
+  /** Forgets the user's failed logins. @throws Refusal `not_found` @throws Unavailable */
+  async function unlock(ref: UserRef): Promise<User> {
+    const found = await account(ref)
+    await throttle.forget(found.mobile)
+    return asUser(found)
+  }
+
+  async function change(ref: UserRef, write: Write, options?: CommitOptions): Promise<User> {
+    const budget = startBudget(budgetMs ?? ANSWER_BUDGET_MS)
+    return commit(await account(ref), write, budget, options)
+  }
+
+  /** Commits in D, then joins what D holds. Gives the user as this very change left them, whoever changes them next. */
+  async function commit(
+    { userId, mobile, clock }: Account,
+    write: Write,
+    budget: Budget,
+    { forgives = false }: CommitOptions = {},
+  ): Promise<User> {
+    const limitMs = budget.commitLimit()
+    const changed = await write({ userId, deadline: deadlineIn(limitMs, clock) }, limitMs + COMMIT_MARGIN_MS)
+    if (!changed) throw tooLate()
+    await Promise.all([
+      joinHeld(registry, changed, clock.database, budget.limit()),
+      forgives && throttle.forget(mobile, budget.limit()),
+    ])
+    return asUser(changed)
+  }
+
+  async function account(ref: UserRef): Promise<Account> {
+    const found =
+      'userId' in ref
+        ? await accounts.findById(ref.userId)
+        : await accounts.findByMobile(canonicalMobile(ref.mobile, region))
+    if (!found) throw new Refusal('not_found', { msg: DETAILS.noSuchUser })
+    return found
+  }
+}
+
+function asUser(account: Account): User {
+  const { userId, mobile, status, sessionId, expiresAt, lastLogin, createdAt, clock } = account
+  return {
+    userId,
+    mobile,
+    status,
+    loggedIn: sessionId !== null && (expiresAt ?? 0) > clock.database,
+    lastLogin: lastLogin === null ? null : inUtc(lastLogin),
+    createdAt: inUtc(createdAt),
+  }
+}
+
+function inUtc(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}
+
+/** Whoever registers users finds out whose the number is: also after a 503, when it is the user that they have added. */
+function mobileTaken({ userId }: Account): Refusal {
+  return new Refusal('mobile_taken', { data: { user_id: userId } })
+}
+
+function tooLate(): Unavailable {
+  return new Unavailable('postgres: the deadline had passed')
+}

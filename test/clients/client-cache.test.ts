@@ -1,0 +1,109 @@
+import assert from 'node:assert'
+import t from 'tap'
+import { build, claimsOf } from '../helper.js'
+import { answerJson, LIVE, verifierFor } from '../support/client.js'
+import { until } from '../support/servers.js'
+import { answerGate, standIn, watchTraffic } from '../support/stand-in.js'
+
+t.test('cacheMs', async (t) => {
+  const service = await build(t)
+  const userId = await service.addUser()
+  const traffic = watchTraffic(service.app.server)
+  const asked = async (act: () => Promise<unknown>) => {
+    const before = traffic.requests
+    await act()
+    return traffic.requests - before
+  }
+
+  t.test('is off unless it is set: every call asks', async (t) => {
+    const { verify } = verifierFor(t, { url: service.url })
+    const token = await service.login()
+
+    for (let time = 0; time < 3; time++) t.equal(await asked(() => verify(token)), 1)
+  })
+
+  t.test(
+    'an accepted token is accepted again without asking, and so is a revoked one for that time',
+    async (t) => {
+      const cacheMs = 3000
+      const { verify } = verifierFor(t, { url: service.url, cacheMs })
+      const token = await service.login()
+      const started = performance.now()
+      await verify(token)
+      const known = performance.now()
+      await service.logout(token)
+
+      // On a machine that has slept through it this shows nothing; it usually takes a few milliseconds.
+      if (performance.now() - started < cacheMs / 2) {
+        t.equal(await asked(async () => t.match(await verify(token), { userId })), 0)
+      }
+      await new Promise((resolve) => setTimeout(resolve, known + cacheMs - performance.now()))
+      await t.rejects(verify(token), { name: 'TokenRefused', error: 'session_ended' })
+    },
+  )
+
+  t.test('that time begins with the question, however late the answer comes', async (t) => {
+    const gate = await answerGate(t, service.url)
+    const { verify } = verifierFor(t, { url: gate.url, cacheMs: 1000 })
+    const token = await service.login()
+    gate.hold()
+    const first = verify(token)
+    await until(() => assert.equal(gate.kept(), 1))
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    gate.release()
+    await first
+
+    t.equal(await asked(() => verify(token)), 1)
+  })
+
+  t.test('what one request does to its session is not seen by the next', async (t) => {
+    const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
+    const token = await service.login()
+    for (let time = 0; time < 3; time++) {
+      const session = await verify(token)
+      t.equal(session.userId, userId)
+      session.userId = 0
+    }
+  })
+
+  t.test('a refusal is not kept', async (t) => {
+    const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
+    const token = await service.login()
+    await service.logout(token)
+
+    for (let time = 0; time < 2; time++) t.equal(await asked(() => t.rejects(verify(token))), 1)
+  })
+})
+
+t.test('cacheMs never lets a token outlive its exp', async (t) => {
+  const service = await build(t, { env: { TOKEN_TTL_SECONDS: '2' } })
+  await service.addUser()
+  const { verify } = verifierFor(t, { url: service.url, cacheMs: 60_000 })
+  const token = await service.login()
+  await verify(token)
+
+  await new Promise((resolve) => setTimeout(resolve, claimsOf(token).exp * 1000 - Date.now()))
+
+  await t.rejects(verify(token), { name: 'TokenRefused', error: 'token_expired' })
+})
+
+t.test('no more than 10,000 tokens are remembered', async (t) => {
+  const { url, traffic } = await standIn(t, (request, response) => {
+    request.resume()
+    answerJson(response, 200, LIVE)
+  })
+  const { verify } = verifierFor(t, { url, cacheMs: 600_000 })
+  await verify('first')
+  await verify('first')
+  t.equal(traffic.requests, 1)
+
+  for (let first = 0; first < 10_000; first += 500) {
+    await Promise.all(Array.from({ length: 500 }, (_, index) => verify(`token${first + index}`)))
+  }
+  t.equal(traffic.requests, 10_001)
+
+  await verify('token9999')
+  t.equal(traffic.requests, 10_001, 'the last is remembered')
+  await verify('first')
+  t.equal(traffic.requests, 10_002, 'the first has gone')
+})

@@ -1,0 +1,115 @@
+import t from 'tap'
+import { parse } from 'yaml'
+import { runCli } from '../support/service-process.js'
+
+const COMMANDS = [
+  [],
+  ['serve'],
+  ['migrate'],
+  ['openapi'],
+  ['user'],
+  ['user', 'add'],
+  ['user', 'show'],
+  ['user', 'enable'],
+  ['user', 'disable'],
+  ['user', 'password'],
+  ['user', 'unlock'],
+  ['session'],
+  ['session', 'end'],
+  ['client'],
+  ['client', 'add'],
+  ['client', 'list'],
+  ['client', 'remove'],
+  ['keys'],
+  ['keys', 'generate'],
+  ['keys', 'list'],
+  ['keys', 'promote'],
+  ['keys', 'remove'],
+]
+
+t.test('--help', async (t) => {
+  const exits = await Promise.all(COMMANDS.map((command) => runCli([...command, '--help'])))
+
+  for (const [index, command] of COMMANDS.entries()) {
+    t.test(`0 and how it is used: ${['auth-service', ...command].join(' ')}`, async (t) => {
+      const { code, stdout, stderr } = exits[index] ?? {}
+
+      t.equal(code, 0)
+      t.match(stdout, new RegExp(`^Usage: ${['auth-service', ...command].join(' ')} `))
+      t.equal(stderr, '')
+    })
+  }
+
+  t.test('names every command that there is', async (t) => {
+    const listed = (index: number) =>
+      [...`${exits[index]?.stdout}`.matchAll(/^ {2}(\w+) .*/gm)]
+        .map(([, name]) => name)
+        .filter((name) => name !== 'help')
+
+    for (const parent of [[], ['user'], ['session'], ['client'], ['keys']]) {
+      const children = COMMANDS.filter(
+        (command) => command.length === parent.length + 1 && command[0] === (parent[0] ?? command[0]),
+      )
+      t.same(
+        listed(COMMANDS.findIndex((command) => `${command}` === `${parent}`)),
+        children.map((child) => child.at(-1)),
+      )
+    }
+  })
+})
+
+t.test('--version', async (t) => {
+  const { code, stdout } = await runCli(['--version'])
+
+  t.equal(code, 0)
+  t.match(stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+t.test('1 and one readable line on standard error', async (t) => {
+  const mistakes: Record<string, string[]> = {
+    'an unknown command': ['sevre'],
+    'an unknown command of user': ['user', 'remove'],
+    'an unknown option': ['migrate', '--force'],
+    'an argument too many': ['user', 'show', '--user', '1', '2'],
+    'user add without --mobile': ['user', 'add'],
+    'an option without its value': ['user', 'show', '--user'],
+    'a user id that is no number': ['user', 'show', '--user', '1; drop table user_login'],
+    'a user id beyond all numbers': ['user', 'show', '--user', '9'.repeat(30)],
+    'session end without --user': ['session', 'end'],
+    'an algorithm that keys generate does not know': ['keys', 'generate', '--algorithm', 'HS256'],
+    'keys generate into two files': ['keys', 'generate', '--output', 'a', '--add', 'b'],
+    'keys list without --file': ['keys', 'list'],
+    'keys promote without --kid': ['keys', 'promote', '--file', 'a'],
+  }
+  const exits = await Promise.all(Object.values(mistakes).map((args) => runCli(args)))
+
+  for (const [index, situation] of Object.keys(mistakes).entries()) {
+    t.test(situation, async (t) => {
+      const { code, stdout, stderr } = exits[index] ?? {}
+
+      t.equal(code, 1)
+      t.equal(stdout, '')
+      t.match(stderr, /^[^\n]+\n$/)
+      t.match(stderr, /^(auth-service|error): /)
+    })
+  }
+})
+
+t.test('openapi', async (t) => {
+  const [json, yaml] = await Promise.all([runCli(['openapi']), runCli(['openapi', '--yaml'])])
+
+  t.test('0 and the document as JSON, with nothing configured', async (t) => {
+    t.equal(json.code, 0, json.stderr)
+    t.equal(json.stderr, '')
+    const document = JSON.parse(json.stdout)
+    t.match(document.openapi, /^3\.1\./)
+    t.ok(document.paths['/login'])
+  })
+
+  t.test('0 and the same document as YAML', async (t) => {
+    t.equal(yaml.code, 0, yaml.stderr)
+    t.equal(yaml.stderr, '')
+    t.throws(() => JSON.parse(yaml.stdout))
+    t.same(parse(yaml.stdout), JSON.parse(json.stdout))
+  })
+})

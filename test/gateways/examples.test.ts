@@ -1,0 +1,107 @@
+import assert from 'node:assert'
+import { connect } from 'node:net'
+import type { SchemaObject } from 'ajv'
+import { pino } from 'pino'
+import t from 'tap'
+import { build, MOBILE } from '../helper.js'
+import { type Cause, createCast } from '../support/cast.js'
+import { validatorOf } from '../support/deviations.js'
+import { exampleRequest } from '../support/example-requests.js'
+import { document, examplesOf, type MediaType, type Operation, operations } from '../support/openapi.js'
+import { until } from '../support/servers.js'
+
+t.test('every example fits the schema that it is of', async (t) => {
+  const examples = [...examplesIn(document)]
+
+  for (const { schema, example } of examples) {
+    t.ok(validatorOf(schema)(example), `${JSON.stringify(example)}: ${schema.description}`)
+  }
+  t.ok(examples.length > 50)
+})
+
+t.test('every request and every refusal happens as it is shown', async (t) => {
+  const { service, causes, somebody, newMobile, ask } = await createCast(t)
+  await somebody(MOBILE)
+
+  for (const operation of operations) {
+    t.test(
+      `${operation.operationId}: the request, and again with a token that is not cut short, or a new number`,
+      async (t) => {
+        const asShown = await ask(operation, await somebody(), { about: {} })
+        const asker = await somebody()
+        const about = operation.operationId === 'addUser' ? { mobile: newMobile() } : asker
+        const again = await ask(operation, asker, { about })
+
+        t.ok(asShown.status === 200 || CUT_SHORT_OR_TAKEN.includes(asShown.body.error), asShown.text)
+        t.equal(again.status, 200, again.text)
+      },
+    )
+
+    for (const { status, example } of refusalsOf(operation).filter(({ status }) => status < 500)) {
+      t.test(`${operation.operationId}: ${status} ${example.error}`, async (t) => {
+        const answer = await causes[example.error as Cause](operation)
+
+        t.match(answer, { status, body: { error: example.error } })
+        t.strictSame(Object.keys(answer.body), Object.keys(example))
+      })
+    }
+  }
+
+  t.test('503 temporarily_unavailable from all of them, while it closes', async (t) => {
+    const closing = await build(t, { backends: service.backends })
+    // As long as somebody is connected, the instance tells those who come to go elsewhere.
+    const connection = connect(Number(new URL(closing.url).port), '127.0.0.1')
+    t.teardown(() => connection.destroy())
+    const asker = await somebody()
+    void closing.app.close()
+    await until(async () => assert.equal((await closing.call('GET', '/livez')).status, 503))
+
+    const asked = operations.map((operation) => closing.call(...exampleRequest(operation, asker)))
+    for (const answer of await Promise.all(asked)) t.equal(answer.body.error, 'temporarily_unavailable')
+  })
+
+  t.test('500 internal from all that ask a store, when that has a bug, which the log names', async (t) => {
+    const lines: unknown[] = []
+    const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+    const broken = await build(t, { backends: service.backends, log })
+    const { accounts, registry, serviceClients } = broken.stores
+    for (const store of [accounts, registry, serviceClients] as Record<string, unknown>[]) {
+      for (const name of Object.keys(store)) store[name] = () => Promise.reject(new TypeError('a bug'))
+    }
+
+    const asker = await somebody()
+    for (const operation of operations.filter(({ operationId }) => !ASKING_NO_STORE.includes(operationId))) {
+      const answer = await broken.call(...exampleRequest(operation, asker))
+      t.match(answer, { status: 500, body: { error: 'internal' } }, operation.operationId)
+      const line = { msg: 'unexpected error', err: { message: 'a bug' }, request_id: String }
+      t.match(lines.splice(0), [line], `${operation.operationId} says so in the log, once`)
+    }
+  })
+})
+
+/** Whether a store answers at all is asked of what was given when the instance was built. */
+const ASKING_NO_STORE = ['livez', 'readyz', 'jwks']
+
+/** The document shows no whole token, and one number for the user that is added and for the one who logs in. */
+const CUT_SHORT_OR_TAKEN = ['token_invalid', 'mobile_taken']
+
+interface Shown {
+  schema: SchemaObject
+  example: unknown
+}
+
+function* examplesIn(node: unknown): Generator<Shown> {
+  if (typeof node !== 'object' || node === null) return
+  const { schema, examples } = node as Partial<MediaType & SchemaObject>
+  const shown = schema ? examplesOf(node as MediaType) : Array.isArray(examples) ? examples : []
+  for (const example of shown) yield { schema: schema ?? (node as SchemaObject), example }
+  for (const child of Object.values(node)) yield* examplesIn(child)
+}
+
+function refusalsOf({ responses }: Operation): { status: number; example: { error: string } }[] {
+  return Object.entries(responses).flatMap(([status, { content = {} }]) =>
+    Object.values(content).flatMap((media) =>
+      (examplesOf(media) as { error: string }[]).map((example) => ({ status: Number(status), example })),
+    ),
+  )
+}

@@ -1,0 +1,255 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import {
+  basic,
+  build,
+  type Credentials,
+  keylessEnvironmentOf,
+  type Service,
+  startBackends,
+} from '../helper.js'
+import { exchange, request } from '../support/raw-http.js'
+import { until } from '../support/servers.js'
+import { runCli, temporaryDirectory } from '../support/service-process.js'
+
+const backends = await startBackends(t)
+/** Many credentials are wrong here. */
+const patient = { LOGIN_MAX_FAILURES: '100' }
+const service = await build(t, { backends, env: patient })
+const other = await build(t, { backends, env: patient })
+await service.addUser()
+const actionLog = `${temporaryDirectory()}/user_action.log`
+const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
+const run = (...args: string[]) => runCli(['client', ...args], env)
+
+/** A client that was added just now is known within a second. */
+function accepted(instance: Service, client: Credentials): Promise<void> {
+  const ask = async () => {
+    const { status } = await instance.submit('/introspect', { token: 'x' }, client)
+    if (status !== 200) throw new Error(`answered ${status}`)
+  }
+  return until(ask, { withinMs: 1500 })
+}
+
+t.test('a service client shows itself by HTTP Basic', async (t) => {
+  const client = await service.addClient(['introspect'])
+  const ask = (authorization: string | undefined, path = '/introspect') =>
+    service.submit(path, { token: 'x' }, undefined, authorization === undefined ? {} : { authorization })
+
+  t.test('200 with its name and secret, whatever else is encoded in them', async (t) => {
+    const { name, secret } = client
+    const escaped = [...name].map((char) => `%${char.charCodeAt(0).toString(16)}`).join('')
+
+    t.equal((await ask(basic(client))).status, 200)
+    t.equal((await ask(basic(client).replace('Basic', 'basic'))).status, 200)
+    t.equal((await ask(basic({ name: escaped, secret }))).status, 200)
+  })
+
+  t.test('401 invalid_client and a challenge for everything else, in one form', async (t) => {
+    const { name, secret } = client
+    const wrong = [
+      undefined,
+      '',
+      'Basic',
+      'Basic ',
+      'Basic !!!',
+      `Basic ${Buffer.from('no-colon').toString('base64')}`,
+      basic({ name, secret: '' }),
+      basic({ name, secret: `${secret}x` }),
+      basic({ name, secret: secret.slice(1) }),
+      basic({ name: name.toUpperCase(), secret }),
+      basic({ name: 'nobody', secret }),
+      basic({ name: '', secret: '' }),
+      basic({ name: '__proto__', secret: '' }),
+      basic({ name: '%', secret }),
+      basic(client).replace('Basic', 'Bearer'),
+      `${basic(client)}, ${basic(client)}`,
+    ]
+    const bodies = new Set()
+    for (const authorization of wrong) {
+      const answer = await ask(authorization)
+      t.equal(answer.status, 401, String(authorization))
+      t.equal(answer.headers.get('www-authenticate'), 'Basic realm="auth", charset="UTF-8"')
+      t.equal(answer.headers.get('cache-control'), 'no-store')
+      bodies.add(answer.text)
+    }
+    t.equal(bodies.size, 1, [...bodies].join())
+    t.match([...bodies][0], '"error":"invalid_client"')
+  })
+
+  t.test('401 invalid_client for two Authorization headers, of which Node keeps the first', async (t) => {
+    const provisioner = await service.addClient(['users', 'introspect', 'revoke'])
+    await accepted(service, provisioner)
+    const right = basic(provisioner)
+    const wrong = basic({ ...provisioner, secret: 'x' })
+    const twice: [first: string, second: string][] = [
+      [`Authorization: ${right}`, `Authorization: ${wrong}`],
+      [`Authorization: ${right}`, `Authorization: ${right}`],
+      [`authorization: ${right}`, `AUTHORIZATION: ${wrong}`],
+      [`Authorization: ${right}`, 'aUTHORIZATION:'],
+      ['Authorization:', `Authorization: ${right}`],
+      [`Authorization: ${wrong}`, `Authorization: ${right}`],
+      [`Authorization: ${right}`, 'Authorization: Bearer x.y.z'],
+    ]
+    const between = { 'one after the other': [], 'with 1,500 headers between them': Array(1500).fill('X:1') }
+    const routes: [method: string, path: string, type: string, body: string][] = [
+      ['POST', '/introspect', 'application/x-www-form-urlencoded', 'token=x'],
+      ['POST', '/revoke', 'application/x-www-form-urlencoded', 'token=x'],
+      ['POST', '/users', 'application/json', '{}'],
+      ['GET', '/users/999999999', 'application/json', ''],
+      ['PATCH', '/users/999999999', 'application/json', '{"status":"active"}'],
+      ['PUT', '/users/999999999/password', 'application/json', '{"password":"eight dry parasols"}'],
+      ['DELETE', '/users/999999999/session', 'application/json', ''],
+    ]
+
+    for (const [name, headers] of Object.entries(between)) {
+      for (const [method, path, type, body] of routes) {
+        for (const [first, second] of twice) {
+          // So that the next one could be recalled.
+          t.equal((await service.submit('/introspect', { token: 'x' }, provisioner)).status, 200)
+          const lines = [first, ...headers, second, ...(body ? [`Content-Type: ${type}`] : [])]
+          const { answers } = await exchange(service.url, request(method, path, lines, body), { answers: 1 })
+
+          t.equal(answers[0]?.status, 401, `${method} ${path} ${name}: ${first}, ${second}`)
+          t.match(answers[0]?.text, '"error":"invalid_client"')
+          t.match(answers[0]?.headers, { 'www-authenticate': 'Basic realm="auth", charset="UTF-8"' })
+        }
+      }
+    }
+  })
+
+  t.test('403 not_allowed for what it has no permission for', async (t) => {
+    const answer = await ask(basic(client), '/revoke')
+
+    t.match(answer, { status: 403, body: { error: 'not_allowed' } })
+    t.equal(answer.headers.get('www-authenticate'), null)
+  })
+
+  t.test('it is asked before anything is read of the body', async (t) => {
+    const body = '{"a":'
+    const answer = await service.call('POST', '/introspect', { body, headers: { 'content-type': 'text/x' } })
+
+    t.equal(answer.status, 401)
+  })
+
+  t.test('refused ones are in the action log, by reason and never with the secret', async (t) => {
+    service.actions.length = 0
+    await ask(basic({ ...client, secret: 'wrong-secret' }))
+    await ask(basic(client), '/revoke')
+
+    t.match(service.actions, [
+      { event: 'client_refused', reason: 'wrong secret' },
+      { event: 'client_refused', reason: `${client.name} lacks the permission revoke` },
+    ])
+    t.notMatch(JSON.stringify(service.actions), /wrong-secret/)
+  })
+})
+
+t.test('auth-service client', async (t) => {
+  t.test('add prints the secret once; it works at once on every instance', async (t) => {
+    const { code, stdout, stderr } = await run('add', 'gateway', '--allow', 'introspect,revoke', '--json')
+
+    t.equal(code, 0, stderr)
+    const added = JSON.parse(stdout)
+    t.strictSame(Object.keys(added), ['name', 'secret', 'permissions'])
+    t.ok(Buffer.from(added.secret, 'base64url').length >= 32, 'at least 256 bits')
+    for (const instance of [service, other]) await accepted(instance, added)
+    const [row] = await service.sql`select * from service_client where name = 'gateway'`
+    t.notMatch(JSON.stringify(row), added.secret)
+  })
+
+  t.test('as text it says what it is, and what to do with it', async (t) => {
+    const { code, stdout } = await run('add', 'reader', '--allow', 'introspect')
+
+    t.equal(code, 0)
+    t.match(stdout, /^name +reader$/m)
+    t.match(stdout, /^secret +[\w-]{43}$/m)
+    t.match(stdout, /cannot be shown again/)
+  })
+
+  t.test('list shows them all, and no secret', async (t) => {
+    const { stdout } = await run('list', '--json')
+    const clients: { name: string }[] = JSON.parse(stdout)
+
+    t.match(
+      clients.find(({ name }) => name === 'gateway'),
+      { permissions: ['introspect', 'revoke'] },
+    )
+    t.strictSame(Object.keys(clients[0] ?? {}), ['name', 'permissions', 'created_at'])
+    t.match((await run('list')).stdout, /^gateway +introspect,revoke/m)
+  })
+
+  t.test(
+    '1 in one line: a taken name, a bad name, no permission, an unknown one, an unknown client',
+    async (t) => {
+      for (const [args, message] of [
+        [['add', 'gateway', '--allow', 'revoke'], /there is a client gateway already/],
+        [['add', 'a b', '--allow', 'revoke'], /a client name has up to 64/],
+        [['add', 'fine'], /--allow/],
+        [['add', 'fine', '--allow', 'everything'], /expected some of introspect, revoke, users/],
+        [['add', 'fine', '--allow', ''], /expected some of/],
+        [['remove', 'nobody'], /there is no client of this name/],
+      ] as [string[], RegExp][]) {
+        const { code, stdout, stderr } = await run(...args)
+        t.equal(code, 1, args.join(' '))
+        t.equal(stdout, '')
+        t.match(stderr, message)
+        t.equal(stderr.trim().split('\n').length, 1, stderr)
+      }
+    },
+  )
+
+  t.test('remove ends its access on every instance within 5 seconds', async (t) => {
+    const gone = await service.addClient(['introspect'])
+    const ask = (instance: typeof service) => instance.submit('/introspect', { token: 'x' }, gone)
+    for (const instance of [service, other]) await accepted(instance, gone)
+
+    t.equal((await run('remove', gone.name)).code, 0)
+    const removed = performance.now()
+
+    for (const instance of [service, other]) {
+      // All the time in use, as behind a busy gateway.
+      while ((await ask(instance)).status === 200) await sleep(20)
+      t.ok(performance.now() - removed < 5000)
+      t.equal((await ask(instance)).status, 401)
+    }
+  })
+
+  t.test('and where nobody asked meanwhile, at the next request', async (t) => {
+    const gone = await service.addClient(['introspect'])
+    await accepted(service, gone)
+    await run('remove', gone.name)
+    await sleep(4100)
+
+    t.equal((await service.submit('/introspect', { token: 'x' }, gone)).status, 401)
+    t.equal((await service.submit('/introspect', { token: 'x' }, gone)).status, 401, 'and at the one after')
+  })
+
+  t.test('503, not 401, when the list is too old and PostgreSQL does not answer', async (t) => {
+    const client = await service.addClient(['introspect'])
+    await accepted(service, client)
+    // Nobody reads a table that is locked.
+    const lock = service.sql.begin(async (sql) => {
+      await sql`lock table service_client in access exclusive mode`
+      await sleep(4600)
+    })
+    await sleep(4100)
+
+    const answer = await service.submit('/introspect', { token: 'x' }, client)
+
+    t.match(answer, { status: 503, body: { error: 'temporarily_unavailable' } })
+    await lock
+    t.equal((await service.submit('/introspect', { token: 'x' }, client)).status, 200)
+  })
+
+  t.test('what was done is in the action log', async (t) => {
+    const lines = readFileSync(actionLog, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+
+    t.match(lines[0], { event: 'client_added', client: 'gateway', method: /^cli by / })
+    t.match(lines.at(-1), { event: 'client_removed' })
+  })
+})

@@ -1,0 +1,280 @@
+import assert from 'node:assert'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { shareConnections } from '../../src/http/connections.js'
+import { environmentOf, startBackends } from '../helper.js'
+import { request } from '../support/raw-http.js'
+import { until } from '../support/servers.js'
+import { type ServiceProcess, startService } from '../support/service-process.js'
+
+/** Addresses of this machine: loopback has all of 127.0.0.0/8. */
+const GREEDY = '127.0.0.1'
+const MODEST = '127.0.0.2'
+const OTHER = '127.0.0.3'
+const PROXY = '127.0.0.9'
+
+const MAX = 8
+
+const OPEN_AND_RESET = `
+  const [localAddress, port] = process.argv.slice(1)
+  for (let each = 0; each < 3; each++) {
+    const socket = require('node:net').connect({ host: '127.0.0.1', port, localAddress }, () => socket.resetAndDestroy())
+  }`
+
+t.test('a server with room for eight connections', async (t) => {
+  t.test('whoever comes alone may have all of them, and is turned away beyond that', async (t) => {
+    const { open } = await serve(t)
+    const sockets = await openAll(Array(MAX).fill(GREEDY), open)
+
+    t.ok(await isTurnedAway(await open(GREEDY)))
+
+    t.strictSame(sockets.filter(isClosed), [])
+  })
+
+  t.test('a place that is left is free again, for anybody', async (t) => {
+    const { open, openIdle, leave } = await serve(t)
+    const [first, second] = await openAll(Array(MAX).fill(GREEDY), openIdle)
+    await leave(first)
+    await leave(second)
+
+    for (const address of [GREEDY, MODEST]) t.ok(await isServed(await open(address)), address)
+  })
+
+  t.test('a newcomer gets the place of the greediest, idle between two requests', async (t) => {
+    const { open, openIdle, openBusy } = await serve(t)
+    const modest = await openAll([MODEST, MODEST], openIdle)
+    const busy = await openBusy(GREEDY)
+    const idle = await openAll(Array(5).fill(GREEDY), openIdle)
+
+    t.ok(await isServed(await open(OTHER)))
+
+    await hasClosed(idle[0])
+    t.strictSame([...modest, busy.socket, ...idle.slice(1)].filter(isClosed), [])
+    t.match(await busy.answer(), /^HTTP\/1\.1 200 /)
+  })
+
+  t.test('so it does where nothing was ever sent', async (t) => {
+    const { open } = await serve(t)
+    const silent = await openAll(Array(MAX).fill(GREEDY), open)
+
+    for (const address of [MODEST, MODEST, OTHER]) t.ok(await isServed(await open(address)), address)
+
+    for (const socket of silent.slice(0, 3)) await hasClosed(socket)
+    t.strictSame(silent.slice(3).filter(isClosed), [])
+  })
+
+  t.test('so it does where each connection comes from an address of its own', async (t) => {
+    const { open, openIdle } = await serve(t)
+    const addresses = Array.from({ length: MAX }, (_, index) => `127.0.1.${index + 1}`)
+    const sockets = await openAll(addresses, openIdle)
+
+    t.ok(await isServed(await open(GREEDY)))
+
+    await hasClosed(sockets[0])
+  })
+
+  t.test('newcomers take no more than the greediest has left', async (t) => {
+    const { open, openIdle } = await serve(t)
+    await openAll(Array(MAX).fill(GREEDY), openIdle)
+    await openAll(Array(4).fill(MODEST), openIdle)
+
+    t.ok(await isTurnedAway(await open(MODEST)))
+  })
+
+  t.test('where all are busy, one of a network that has more than its share gives way', async (t) => {
+    const { open, openBusy } = await serve(t)
+    const busy = await openAll(Array(MAX).fill(GREEDY), openBusy)
+
+    t.ok(await isServed(await open(MODEST)))
+
+    t.equal(busy.filter(({ socket }) => isClosed(socket)).length, 1)
+  })
+
+  t.test('where all are busy and nobody has more, the newcomer is turned away', async (t) => {
+    const { open, openBusy } = await serve(t)
+    const addresses = [GREEDY, GREEDY, MODEST, MODEST, OTHER, OTHER, '127.0.0.4', '127.0.0.4']
+    const busy = await openAll(addresses, openBusy)
+
+    t.ok(await isTurnedAway(await open('127.0.0.5')))
+
+    t.strictSame(
+      busy.filter(({ socket }) => isClosed(socket)),
+      [],
+    )
+  })
+
+  t.test("who has already gone takes nobody's place", async (t) => {
+    const { openIdle, openAndReset } = await serve(t)
+    const idle = await openAll(Array(MAX).fill(GREEDY), openIdle)
+
+    t.ok(await openAndReset(GREEDY), 'the server does not know whose connections these were')
+
+    t.strictSame(await Promise.all(idle.map(isServed)), Array(MAX).fill(true))
+  })
+
+  t.test('connections of a proxy are not counted together, and give way to nobody', async (t) => {
+    const { open, openIdle } = await serve(t)
+    const carried = await openAll(Array(MAX - 1).fill(PROXY), openIdle)
+    const own = await openIdle(GREEDY)
+
+    t.ok(await isServed(await open(PROXY)), 'a proxy gets the place of anybody else')
+    t.ok(await isTurnedAway(await open(MODEST)), 'and then there is none')
+
+    await hasClosed(own)
+    t.strictSame(carried.filter(isClosed), [])
+  })
+})
+
+t.test('10,000 idle connections of one address', async (t) => {
+  const env = environmentOf(await startBackends(t))
+
+  t.test('keep nobody else out', async (t) => {
+    const service = await startService(t, { env })
+    const idle = await occupy(t, service)
+
+    const newcomers = Array.from({ length: 100 }, () => connectFrom(MODEST, service.port))
+
+    t.strictSame(await Promise.all(newcomers.map(isServed)), Array(100).fill(true))
+    t.ok(idle.length > 9_900)
+    t.ok(idle.filter(isClosed).length <= 100, 'and each newcomer costs them no more than one')
+    t.notOk(await isServed(connectFrom(GREEDY, service.port)), 'of their own there are enough')
+    for (const socket of newcomers) socket.destroy()
+  })
+
+  t.test('are all kept where the address is that of a proxy', async (t) => {
+    const service = await startService(t, { env: { ...env, TRUST_PROXY: GREEDY } })
+    const idle = await occupy(t, service)
+
+    t.notOk(await isServed(connectFrom(MODEST, service.port)))
+
+    t.ok(idle.length > 9_900)
+    t.equal(idle.filter(isClosed).length, 0)
+  })
+})
+
+/**
+ * A server with few connections, which answers `/later` only when it is told to, and what opens
+ * connections to it.
+ */
+async function serve(t: Test) {
+  const waiting = new Map<number | undefined, ServerResponse>()
+  const farEnds = new Map<Socket | undefined, Socket>()
+  const server = createServer((request, response) => {
+    if (request.url === '/later') waiting.set(request.socket.remotePort, response)
+    else response.end('here')
+  })
+  shareConnections(server, {
+    max: MAX,
+    networkOf: ({ remoteAddress }) => (remoteAddress === PROXY ? undefined : remoteAddress),
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { open, openIdle, openBusy, openAndReset, leave }
+
+  /** A connection that the server has accepted, and on which nothing was sent. */
+  async function open(localAddress: string): Promise<Socket> {
+    const accepted = once(server, 'connection')
+    const socket = connectFrom(localAddress, port)
+    const [farEnd] = await accepted
+    farEnds.set(socket, farEnd)
+    return socket
+  }
+
+  /**
+   * Connections that are reset before the server accepts them: it does nothing while another program
+   * opens them. Whether none of them had an address any more.
+   */
+  async function openAndReset(localAddress: string): Promise<boolean> {
+    const accepted: Socket[] = []
+    server.on('connection', (socket: Socket) => accepted.push(socket))
+    execFileSync(process.execPath, ['-e', OPEN_AND_RESET, localAddress, String(port)])
+    await until(() => assert.equal(accepted.length, 3))
+    return accepted.every(({ remoteAddress }) => remoteAddress === undefined)
+  }
+
+  /** Closes a connection and waits until the server knows. */
+  async function leave(socket: Socket | undefined): Promise<void> {
+    socket?.destroy()
+    await hasClosed(farEnds.get(socket))
+  }
+
+  async function openIdle(localAddress: string): Promise<Socket> {
+    const socket = await open(localAddress)
+    socket.write(request('GET', '/'))
+    await once(socket, 'data')
+    return socket
+  }
+
+  /** A connection with a request in flight, and what ends that. */
+  async function openBusy(localAddress: string) {
+    const socket = await open(localAddress)
+    socket.write(request('GET', '/later'))
+    await once(server, 'request')
+    return { socket, answer }
+
+    async function answer(): Promise<string> {
+      waiting.get(socket.localPort)?.end()
+      const [received] = await once(socket, 'data')
+      return String(received)
+    }
+  }
+}
+
+/** One after the other: in the order in which they came. */
+async function openAll<T>(addresses: string[], open: (address: string) => Promise<T>): Promise<T[]> {
+  const opened: T[] = []
+  for (const address of addresses) opened.push(await open(address))
+  return opened
+}
+
+function connectFrom(localAddress: string, port: number): Socket {
+  return connect({ host: '127.0.0.1', port, localAddress }).on('error', () => undefined)
+}
+
+function isServed(socket: Socket): Promise<boolean> {
+  if (isClosed(socket)) return Promise.resolve(false)
+  socket.write(request('GET', '/livez'))
+  return new Promise((resolve) => {
+    socket.once('data', (received) => resolve(String(received).startsWith('HTTP/1.1 200 ')))
+    socket.once('close', () => resolve(false))
+  })
+}
+
+async function isTurnedAway(socket: Socket): Promise<boolean> {
+  await hasClosed(socket)
+  return socket.bytesRead === 0
+}
+
+async function hasClosed(socket: Socket | undefined): Promise<void> {
+  // The end is seen only by who reads.
+  socket?.resume()
+  if (socket && !isClosed(socket)) await once(socket, 'close')
+}
+
+function isClosed({ closed, readableEnded }: Socket): boolean {
+  return closed || readableEnded
+}
+
+/** Opens as many connections as the service takes, each idle after a request. */
+async function occupy(t: Test, { port }: ServiceProcess): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  t.teardown(() => {
+    // Without the minute in which the system keeps the port of a connection that was closed in
+    // order.
+    for (const socket of sockets) socket.resetAndDestroy()
+  })
+  for (;;) {
+    const batch = Array.from({ length: 100 }, () => connectFrom(GREEDY, port))
+    sockets.push(...batch)
+    const served = await Promise.all(batch.map(isServed))
+    if (served.includes(false)) return sockets.filter((socket) => !isClosed(socket))
+  }
+}

@@ -1,0 +1,103 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse } from 'yaml'
+import { FILE_SETTINGS, SETTINGS } from '../../src/config/config.js'
+import { build } from '../helper.js'
+import { document, operations } from '../support/openapi.js'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+t.test('the committed document is what the routes say: else run npm run openapi', async (t) => {
+  const print = (...options: string[]) =>
+    execFileSync(process.execPath, ['dist/auth-service.js', 'openapi', ...options], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+
+  t.equal(print(), read('openapi/openapi.json'))
+  t.equal(print('--yaml'), read('openapi/openapi.yaml'))
+  t.strictSame(parse(read('openapi/openapi.yaml')), document)
+})
+
+t.test('a linter finds no error in it', async (t) => {
+  const lint = spawnSync('npx', ['--no-install', 'redocly', 'lint', 'openapi/openapi.json'], { cwd: root })
+
+  t.equal(lint.status, 0, String(lint.stderr))
+})
+
+t.test('every operation has a name, a summary, its failures and what to show', async (t) => {
+  t.match(document, {
+    openapi: '3.1.0',
+    components: { securitySchemes: { bearer: {}, jwt: {}, client: {} } },
+  })
+  t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
+  for (const { path, operationId, summary, responses, security } of operations) {
+    t.ok(operationId && summary, path)
+    t.ok('500' in responses && '503' in responses, path)
+    if (security) t.ok(WAYS.includes(JSON.stringify(security)), path)
+  }
+})
+
+/** Both spellings of a token, or the credentials of a service client. */
+const WAYS = ['[{"bearer":[]},{"jwt":[]}]', '[{"client":[]}]']
+
+t.test('every route that documents security refuses without it', async (t) => {
+  const service = await build(t)
+  const guarded = operations.filter(({ security }) => security)
+
+  t.strictSame(guarded.map(({ path }) => path).sort(), [
+    '/identify',
+    '/introspect',
+    '/logout',
+    '/password',
+    '/revoke',
+    '/users',
+    '/users/{id}',
+    '/users/{id}',
+    '/users/{id}/password',
+    '/users/{id}/session',
+  ])
+  for (const { method, path } of guarded) {
+    for (const headers of [{}, { authorization: 'Bearer x.y.z' }, { authorization: 'Basic eDp5' }] as Record<
+      string,
+      string
+    >[]) {
+      const answer = await service.call(method, path.replace('{id}', '1'), {
+        headers,
+        ...(path === '/password' && { body: PASSWORDS }),
+      })
+      t.equal(answer.status, 401, `${method} ${path}`)
+    }
+  }
+})
+
+const PASSWORDS = { current: 'seven wet umbrellas', new: 'eight dry umbrellas' }
+
+t.test('/docs shows it, and DOCS=off takes it away', async (t) => {
+  const service = await build(t)
+  const without = await build(t, { backends: service.backends, env: { DOCS: 'off' } })
+
+  const page = await service.call('GET', '/docs')
+  t.equal(page.status, 200)
+  t.match(page.text, /swagger-ui/)
+  t.ok(page.headers.get('content-security-policy'))
+  t.strictSame((await service.call('GET', '/docs/json')).body, document)
+  t.strictSame(parse((await service.call('GET', '/docs/yaml')).text), document)
+  t.equal((await without.call('GET', '/docs')).status, 404)
+  t.equal((await without.call('GET', '/docs/json')).status, 404)
+})
+
+t.test('the README lists every setting, and no other', async (t) => {
+  const settings = [
+    ...SETTINGS.filter((name) => name !== 'NODE_ENV'),
+    ...FILE_SETTINGS.map((name) => `${name}_FILE`),
+  ]
+  const table = read('README.md').split('## Settings')[1]?.split('\n## ')[0] ?? ''
+  const names = table.split('\n').map((row) => row.split('|')[1] ?? '')
+  const listed = [...names.join().matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name)
+
+  for (const name of settings) t.ok(listed.includes(name), `${name} is in the table`)
+  for (const name of listed) t.ok([...settings, 'NODE_ENV'].includes(name as string), `${name} is a setting`)
+})

@@ -1,0 +1,154 @@
+import diagnostics from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import t from 'tap'
+import { build } from '../helper.js'
+import { exchange, request } from '../support/raw-http.js'
+
+/** No preference that this service knows: it changes nothing, but only Fastify may say so. */
+const THE_LONG_WAY = 'Prefer: handling=lenient'
+
+t.test('GET /identify, before Fastify sees it', async (t) => {
+  const service = await build(t)
+  const userId = await service.addUser()
+  const superseded = await service.login()
+  const ended = await service.login()
+  await service.logout(ended)
+  const disabledId = await service.addUser({ mobile: '+8613900139000' })
+  const disabled = await service.login({ mobile: '+8613900139000' })
+  await service.sql`update user_login set status = 'disabled' where user_id = ${disabledId}`
+  const live = await service.login()
+
+  const bearer = (token: string) => `Authorization: Bearer ${token}`
+
+  /** The whole answer but the time and the random parts, and whether Fastify gave it. */
+  async function ask(asked: string[], bytes = request('GET', '/identify', asked)) {
+    let byFastify = false
+    const notice = () => {
+      byFastify = true
+    }
+    diagnostics.subscribe('tracing:fastify.request.handler:start', notice)
+    const { answers, closed } = await exchange(service.url, bytes, { answers: 1, waitMs: 3000 })
+    diagnostics.unsubscribe('tracing:fastify.request.handler:start', notice)
+    const [answer] = answers
+    const headers: Record<string, string> = { ...answer?.headers, date: '' }
+    return { byFastify, said: { ...answer, names: Object.keys(headers), headers }, closed }
+  }
+
+  for (const [name, headers] of [
+    ['a live token', [bearer(live)]],
+    ['a live token as JWT', [`Authorization: JWT ${live}`]],
+    ['in small letters', [`authorization: bearer  ${live}`]],
+    ['and closed after it', [bearer(live), 'Connection: close']],
+    ['with the type of a body', [bearer(live), 'Content-Type: ;;;']],
+  ] as const) {
+    t.test(`the same answer, byte for byte: ${name}`, async (t) => {
+      const short = await ask([...headers])
+      const long = await ask([...headers, THE_LONG_WAY])
+      t.strictSame([short.byFastify, long.byFastify], [false, true])
+      t.equal(short.said.status, 200)
+      t.equal(short.said.headers['x-user-id'], String(userId))
+      t.strictSame(short.said, long.said)
+      t.equal(short.closed, long.closed)
+    })
+  }
+
+  t.test('the same to a client of HTTP/1.0', async (t) => {
+    const old = (...more: string[]) => ['GET /identify HTTP/1.0', bearer(live), ...more, '', ''].join('\r\n')
+    const short = await ask([], old())
+    const long = await ask([], old(THE_LONG_WAY))
+    t.strictSame([short.byFastify, short.said.status], [false, 200])
+    t.strictSame([short.said, short.closed], [long.said, long.closed])
+  })
+
+  for (const [name, error, headers] of [
+    ['no token', 'token_missing', []],
+    ['two tokens', 'token_missing', [bearer(live), bearer(live)]],
+    ['a broken token', 'token_invalid', [bearer(`${live}x`)]],
+    ['a superseded session', 'session_superseded', [bearer(superseded)]],
+    ['a session that was logged out', 'session_superseded', [bearer(ended)]],
+    ['a user who was disabled', 'user_disabled', [bearer(disabled)]],
+  ] as const) {
+    t.test(`the same refusal: ${name}`, async (t) => {
+      const short = await ask([...headers])
+      const long = await ask([...headers, THE_LONG_WAY])
+      t.equal(short.said.status, 401)
+      t.match(short.said.text, `"error":"${error}"`)
+      t.strictSame(short.said, long.said)
+    })
+  }
+
+  for (const [name, headers, body] of [
+    ['its length', ['Content-Length: 3'], 'abc'],
+    ['no length', ['Content-Length: 0'], ''],
+    ['pieces', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n'],
+  ] as const) {
+    t.test(`only Fastify answers whoever announces a body: ${name}`, async (t) => {
+      const { byFastify, said } = await ask([], request('GET', '/identify', [bearer(live), ...headers], body))
+      t.strictSame([byFastify, said.status], [true, 200])
+    })
+  }
+
+  t.test('the stores are asked once, also for who is refused', async (t) => {
+    const reads = async () =>
+      Number(/cmdstat_mget:calls=(\d+)/.exec(await service.redisClient.info('commandstats'))?.[1])
+    for (const token of [live, superseded]) {
+      const before = await reads()
+      await service.identify(token)
+      t.equal((await reads()) - before, 1)
+    }
+  })
+
+  /** A connection to the service, and the service's end of it. */
+  async function connected() {
+    const { hostname, port } = new URL(service.url)
+    const accepted = once(service.app.server, 'connection')
+    const near = connect(Number(port), hostname).on('error', () => undefined)
+    const [far] = (await accepted) as [Socket]
+    return { near, far }
+  }
+
+  t.test('answers that nobody reads for a while come whole and in their order', async (t) => {
+    const { near, far } = await connected()
+    const tokens: string[] = []
+    while (!(far.isPaused() && far.writableLength > 0)) {
+      const token = tokens.length % 3 === 0 ? superseded : live
+      tokens.push(token)
+      near.write(request('GET', '/identify', [bearer(token)]))
+      // Both ends are in this process.
+      if (tokens.length % 100 === 0) await nextTurn()
+    }
+    near.write(request('GET', '/livez', ['Connection: close']))
+
+    let received = ''
+    near.setEncoding('latin1').on('data', (text) => (received += text))
+    await once(near, 'end')
+    const statuses = Array.from(received.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status))
+    const expected = [...tokens.map((token) => (token === live ? 200 : 401)), 200]
+    t.equal(statuses.length, expected.length)
+    t.strictSame(new Set(statuses.filter((status, turn) => status !== expected[turn])), new Set())
+  })
+
+  t.test('whoever hangs up before the answer harms nobody else', async (t) => {
+    for (let turn = 0; turn < 100; turn++) {
+      const { near, far } = await connected()
+      const gone = new Promise((resolve) => far.once('close', resolve))
+      near.write(request('GET', '/identify', [bearer(live)]))
+      await once(service.app.server, 'request')
+      near.resetAndDestroy()
+      await gone
+    }
+    t.equal((await service.identify(live)).status, 200)
+  })
+
+  t.test('several on one connection are answered in their order', async (t) => {
+    const two =
+      request('GET', '/identify', [bearer(superseded)]) + request('GET', '/identify', [bearer(live)])
+    const { answers } = await exchange(service.url, two + request('GET', '/livez'), { answers: 3 })
+    t.strictSame(
+      answers.map(({ status }) => status),
+      [401, 200, 200],
+    )
+  })
+})

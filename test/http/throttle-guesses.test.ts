@@ -1,0 +1,46 @@
+import t, { type Test } from 'tap'
+import { type Backends, build, MOBILE, type Service, startBackends } from '../helper.js'
+
+/** One number, as people and scripts spell it. */
+const SPELLINGS = [MOBILE, '13800138000', '+86 138-0013-8000', '0086 13800138000']
+
+t.test('200 guesses at once, with every spelling of the number', async (t) => {
+  const guesses = (services: Service[]) =>
+    Promise.all(
+      Array.from({ length: 200 }, (_, guess) => {
+        const service = services[guess % services.length] as Service
+        const mobile = SPELLINGS[guess % SPELLINGS.length]
+        return service.call('POST', '/login', { body: { mobile, password: `guess number ${guess}` } })
+      }),
+    )
+  const startInstances = async (t: Test, count: number, backends: Backends) => {
+    const services: Service[] = []
+    for (let instance = 0; instance < count; instance++) services.push(await build(t, { backends }))
+    return services
+  }
+
+  for (const instances of [1, 3]) {
+    t.test(`cost no more hashes than LOGIN_MAX_FAILURES on ${instances} instances`, async (t) => {
+      const backends = await startBackends(t)
+      const services = await startInstances(t, instances, backends)
+      await services[0]?.addUser()
+
+      const statuses: number[] = []
+      for (let round = 0; round < 3; round++)
+        for (const { status } of await guesses(services)) statuses.push(status)
+
+      t.strictSame(
+        [...new Set(statuses)].filter((status) => ![401, 429, 503].includes(status)),
+        [],
+      )
+      const refused = statuses.filter((status) => status === 401).length
+      t.ok(refused <= 10, `${refused} answers after a comparison`)
+      // Whatever was answered: the row counts every attempt that was not given back before it was
+      // hashed.
+      const redis = services[0]?.redisClient
+      const [key = ''] = (await redis?.keys('login_failures:account:*')) ?? []
+      const hashed = Number(await redis?.hget(key, 'in_row'))
+      t.ok(hashed > 0 && hashed <= 10, `${hashed} hashed`)
+    })
+  }
+})

@@ -1,0 +1,91 @@
+import assert from 'node:assert'
+import { mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { build, MOBILE, PASSWORD } from '../helper.js'
+import { HOST, openBrowser } from '../support/browser.js'
+import { operations } from '../support/openapi.js'
+import { until } from '../support/servers.js'
+import { authorise, operation, tryOut } from '../support/swagger-page.js'
+
+/** Git ignores it: what a test leaves for people to look at. */
+const ARTEFACTS = fileURLToPath(new URL('../../.artefacts/', import.meta.url))
+
+t.test('Swagger UI in a browser', async (t) => {
+  const service = await build(t)
+  const userId = await service.addUser()
+  const client = await service.addClient(['introspect'])
+  let token = ''
+  const { page, complaints } = await openBrowser(t)
+  await page.goto(`${service.url.replace('127.0.0.1', HOST)}/docs`)
+
+  t.test('shows every operation', async (t) => {
+    await page
+      .locator('.opblock')
+      .nth(operations.length - 1)
+      .waitFor()
+
+    t.equal(await page.locator('.opblock').count(), operations.length)
+  })
+
+  t.test('logs in', async (t) => {
+    const loggedIn = async () => {
+      const answer = await tryOut(page, 'login', { mobile: MOBILE, password: PASSWORD })
+      // A busy machine may refuse to hash a password just now.
+      assert.equal(answer.status, 200)
+      return answer
+    }
+    const { body } = await until(loggedIn, { withinMs: 60_000 })
+
+    t.equal(body.data.user_id, userId)
+    token = body.data.token
+  })
+
+  t.test('takes the token and the credentials of a service client', async (t) => {
+    await page.locator('.auth-wrapper .authorize').click()
+    await authorise(page, 'bearer', { value: token })
+    await authorise(page, 'client', { username: client.name, password: client.secret })
+    await page.locator('.btn-done').first().click()
+
+    t.equal(await page.locator('.auth-wrapper .authorize.locked').count(), 1)
+  })
+
+  t.test('keeps neither of them in the storage of the browser', async (t) => {
+    const kept = await page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
+    )
+
+    t.equal(kept, '[{},{},""]')
+  })
+
+  t.test('shows them where they are asked for: 200', async (t) => {
+    const identified = await tryOut(page, 'identify')
+    const verified = await tryOut(page, 'verify', { token })
+    const introspected = await tryOut(page, 'introspect', { token })
+
+    t.match(identified, { status: 200, body: { data: { user_id: userId } } })
+    t.match(verified, { status: 200, body: { data: { user_id: userId } } })
+    t.match(introspected, { status: 200, body: { active: true, sub: String(userId) } })
+  })
+
+  t.test('shows a refusal with its reason: 401', async (t) => {
+    await service.logout(token)
+
+    const refused = await tryOut(page, 'identify')
+
+    t.match(refused, { status: 401, body: { error: 'session_ended' } })
+    t.match(
+      await operation(page, 'identify').innerText(),
+      'Send exactly one token: Authorization: Bearer <token>.',
+    )
+  })
+
+  t.test('has nothing to complain about', async (t) => {
+    mkdirSync(ARTEFACTS, { recursive: true })
+    const path = `${ARTEFACTS}swagger-ui.png`
+    await page.screenshot({ path, fullPage: true })
+    t.comment(path)
+
+    t.strictSame(complaints, [])
+  })
+})
