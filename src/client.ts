@@ -4,6 +4,7 @@ import { ServiceUnavailable } from './client/refusals.js'
 import { createVerifier, type VerifierOptions } from './client/verifier.js'
 import { presentedToken, TOKEN_REQUIRED } from './http/bearer-token.js'
 import { answerError } from './http/error-answers.js'
+import type {} from './http/hooks/require-session.js'
 import type { Refusal } from './refusals/refusal.js'
 
 export { ServiceUnavailable, TokenRefused } from './client/refusals.js'

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { MIN_NEW_PASSWORD_LENGTH } from '../passwords/passwords.js'
-import { OperatorError } from '../refusals/refusal.js'
+import { OperatorError } from '../refusals/operator-error.js'
 import { textOf, wasDamaged } from '../text/utf8.js'
 
 /** More than any password has, in bytes: what goes on after it is not read. */

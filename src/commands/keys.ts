@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { OperatorError } from '../refusals/refusal.js'
+import { OperatorError } from '../refusals/operator-error.js'
 import { type KeySet, readKeySet } from '../tokens/keys/key-set.js'
 import { changeKeySet, createKeySet, keySetText } from '../tokens/keys/key-set-file.js'
 import { newKey } from '../tokens/keys/new-key.js'

@@ -3,6 +3,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { addressRange, canonicalAddress } from '../addresses/address.js'
+import { networkOf } from '../addresses/network.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -15,30 +16,9 @@ export function clientAddress({ server, raw }: Pick<FastifyRequest, 'server' | '
   return server.proxies.clientOf(raw)
 }
 
-/**
- * What one subscriber is usually given, and so what is counted as one: an IPv4 address, or an
- * IPv6 /64. Behind NAT64 (RFC 6052) all IPv4 addresses share one /64: they count as themselves.
- *
- * @param address as {@link clientAddress} gives it.
- */
-export function networkOf(address: string): string {
-  if (isIPv4(address)) return address
-  const groups = groupsOf(address)
-  if (groups.slice(0, 6).join(':') === '64:ff9b:0:0:0:0') {
-    return canonicalAddress(`::ffff:${groups.slice(6).join(':')}`) ?? address
-  }
-  return `${canonicalAddress(`${groups.slice(0, 4).join(':')}::`)}/64`
-}
-
 /** The network of whoever is connected to this service, by the address that Node says. */
 export function peerNetwork(remoteAddress: string | undefined): string {
   return networkOf(canonicalAddress(remoteAddress ?? '') ?? GONE)
-}
-
-/** The eight groups of a canonical IPv6 address. An IPv4 address at its end counts as one group. */
-function groupsOf(address: string): string[] {
-  const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter(Boolean))
-  return [...left, ...Array(8 - left.length - right.length).fill('0'), ...right]
 }
 
 interface Needs {

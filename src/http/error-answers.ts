@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { preferredLanguage } from '../refusals/language.js'
 import { ruleMessage } from '../refusals/messages.js'
-import { Refusal, type Slug, STATUS_OF, Unavailable } from '../refusals/refusal.js'
+import { Refusal, type Slug, Unavailable } from '../refusals/refusal.js'
 import { closeLingering, isLingering } from './lingering-close.js'
+import { preferredLanguage } from './preferred-language.js'
+import { envelopeOf, headersOf, STATUS_OF } from './refusal-answer.js'
 import { SAFE_HEADERS } from './safe-answer.js'
 
 /** What is needed of a logger to say which bug was met. */
@@ -24,9 +25,9 @@ export function answerError(
   logUnexpected(refusal, error, request, log)
   const language = preferredLanguage(request.headers)
   reply
-    .code(refusal.status)
-    .headers({ ...refusal.headers, 'content-language': language, vary: 'accept-language' })
-    .send(refusal.bodyIn(language))
+    .code(STATUS_OF[refusal.slug])
+    .headers({ ...headersOf(refusal), 'content-language': language, vary: 'accept-language' })
+    .send(envelopeOf(refusal, language))
 }
 
 /** What is answered with nothing but `internal` is a bug: the logs say which. */
@@ -45,11 +46,11 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     return
   }
   const refusal = new Refusal(CLIENT_ERRORS[error.code ?? ''] ?? 'invalid_request')
-  const { status, headers } = refusal
-  const text = JSON.stringify(refusal.bodyIn('en'))
+  const status = STATUS_OF[refusal.slug]
+  const text = JSON.stringify(envelopeOf(refusal, 'en'))
   const lines = Object.entries({
     ...SAFE_HEADERS,
-    ...headers,
+    ...headersOf(refusal),
     'content-language': 'en',
     connection: 'close',
     'content-type': 'application/json; charset=utf-8',

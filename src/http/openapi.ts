@@ -3,8 +3,9 @@ import swaggerUi from '@fastify/swagger-ui'
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { MESSAGES } from '../refusals/messages.js'
-import { type Slug, STATUS_OF } from '../refusals/refusal.js'
+import type { Slug } from '../refusals/refusal.js'
 import { SECURITY_SCHEMES } from './bearer-token.js'
+import { STATUS_OF } from './refusal-answer.js'
 import { closed, OneOf, UserId } from './schemas.js'
 
 /** The version of the contract: it changes with the routes and answers, not with the code. */

@@ -1,6 +1,4 @@
-import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { clientAddress } from '../http/client-address.js'
 import { type LogStream, linesLost, type Trouble } from './log.js'
 
 /** What happened, and the words for it. */
@@ -35,7 +33,7 @@ export interface Origin {
   request_id: string | null
 }
 
-interface Facts {
+export interface Facts {
   user_id?: number | null
   /** The last digits only. */
   mobile?: string
@@ -76,14 +74,4 @@ export function createActionLog(stream: LogStream, log?: Pick<Logger, 'error' | 
     // JSON escapes line breaks: whatever a caller sends, one event stays one line.
     stream.write(`${JSON.stringify(line)}\n`)
   }
-}
-
-/** The origin of an action that came as a request. The path only: a query string could hold anything. */
-export function originOf(request: Pick<FastifyRequest, 'url' | 'method' | 'server' | 'raw' | 'id'>) {
-  return {
-    url: request.url.split('?', 1)[0] ?? null,
-    method: request.method,
-    ip: clientAddress(request),
-    request_id: request.id,
-  } satisfies Origin
 }

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { OperatorError } from '../refusals/refusal.js'
+import { OperatorError } from '../refusals/operator-error.js'
 
 const stat = promisify(fs.stat)
 const fstat = promisify(fs.fstat)

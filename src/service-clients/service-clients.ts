@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { OperatorError, Refusal } from '../refusals/refusal.js'
+import { OperatorError } from '../refusals/operator-error.js'
+import { Refusal } from '../refusals/refusal.js'
 import type { Permission, ServiceClient, ServiceClients } from '../stores/postgres/service-clients.js'
 
 export type { Permission, ServiceClient } from '../stores/postgres/service-clients.js'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreConfig } from '../config/config.js'
-import { OperatorError } from '../refusals/refusal.js'
+import { OperatorError } from '../refusals/operator-error.js'
 import type { AttemptCounts } from './attempt-counts.js'
 import { createMemoryAttemptCounts } from './embedded/attempt-counts.js'
 import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded/embedded.js'

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net'
 import t from 'tap'
 import { addressRange, canonicalAddress } from '../../src/addresses/address.js'
-import { networkOf } from '../../src/http/client-address.js'
+import { networkOf } from '../../src/addresses/network.js'
 import { createRandom } from '../faults/random.js'
 
 const random = createRandom(1)

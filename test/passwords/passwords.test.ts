@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import t, { type Test } from 'tap'
+import { envelopeOf } from '../../src/http/refusal-answer.js'
 import {
   createPasswords,
   type Passwords,
@@ -135,7 +136,7 @@ t.test('what bcrypt would not read in full', async (t) => {
       check(password, 'current')
       return undefined
     } catch (error) {
-      return error instanceof Refusal ? error.bodyIn('en') : error
+      return error instanceof Refusal ? envelopeOf(error, 'en') : error
     }
   }
 

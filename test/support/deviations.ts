@@ -1,7 +1,8 @@
 import type { SchemaObject, ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { type Slug, STATUS_OF } from '../../src/refusals/refusal.js'
+import { STATUS_OF } from '../../src/http/refusal-answer.js'
+import type { Slug } from '../../src/refusals/refusal.js'
 import { contentOf, type DocumentedAnswer, type Operation, operations } from './openapi.js'
 
 /** An answer, by whatever client it was read, and what was asked. Names of headers are in small letters. */

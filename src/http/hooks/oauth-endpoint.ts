@@ -5,6 +5,7 @@ import type { Refusal } from '../../refusals/refusal.js'
 import { formText } from '../body-text.js'
 import { asRefusal, type ErrorLog, logUnexpected } from '../error-answers.js'
 import { documentOauthErrors } from '../openapi.js'
+import { headersOf, STATUS_OF } from '../refusal-answer.js'
 
 interface Needs {
   log: ErrorLog
@@ -26,7 +27,10 @@ export const oauthEndpoint = fp<Needs>(async (scope, { log }) => {
   scope.setErrorHandler((error: FastifyError | Refusal, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = asRefusal(error)
     logUnexpected(refusal, error, request, log)
-    const { status, headers, slug, message } = refusal
-    return reply.code(status).headers(headers).send({ error: slug, error_description: message })
+    const { slug, message } = refusal
+    return reply
+      .code(STATUS_OF[slug])
+      .headers(headersOf(refusal))
+      .send({ error: slug, error_description: message })
   })
 })

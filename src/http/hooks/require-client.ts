@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import { networkOf } from '../../addresses/network.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import type { Throttle } from '../../passwords/throttle.js'
 import { Refusal } from '../../refusals/refusal.js'
 import type {
@@ -10,8 +11,9 @@ import type {
   ServiceClient,
 } from '../../service-clients/service-clients.js'
 import { textOf } from '../../text/utf8.js'
-import { networkOf } from '../client-address.js'
 import { documentGuard } from '../openapi.js'
+import { originOf } from '../origin.js'
+import { recordRefusal } from '../refused-action.js'
 import { isRepeated } from '../repeated-header.js'
 
 declare module 'fastify' {
@@ -27,6 +29,8 @@ interface Needs {
   throttle: Pick<Throttle, 'countWrongClient'>
   actions: Pick<ActionLog, 'record'>
 }
+
+const EVENTS = { refused: 'client_refused', throttled: 'client_throttled' } as const
 
 /**
  * Routes in the scope where this is registered run only for a service client that shows its name and secret (HTTP Basic, RFC
@@ -59,10 +63,7 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, thro
       if (client.permissions.includes(permission)) return client.name
       throw new Refusal('not_allowed', { reason: `${client.name} lacks the permission ${permission}` })
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500) {
-        const event = error.slug === 'too_many_attempts' ? 'client_throttled' : 'client_refused'
-        actions.record(event, origin, { reason: error.reason ?? error.slug })
-      }
+      recordRefusal(actions, EVENTS, error, origin)
       throw error
     }
   }

@@ -1,9 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
-import type {} from '../../sessions/session.js'
+import { TOKEN_SLUGS } from '../../refusals/refusal.js'
+import type { Session } from '../../sessions/session.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { presentedToken, TOKEN_REQUIRED } from '../bearer-token.js'
 import { documentGuard } from '../openapi.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose request this is. Only there behind requireSession. */
+    session: Session
+  }
+}
 
 interface Needs {
   sessions: Pick<Sessions, 'identify'>
@@ -15,16 +23,7 @@ interface Needs {
  */
 export const requireSession = fp<Needs>(async (scope, { sessions }) => {
   scope.decorateRequest('session')
-  scope.addHook('onRoute', (route) =>
-    documentGuard(route, TOKEN_REQUIRED, [
-      'token_missing',
-      'token_invalid',
-      'token_expired',
-      'session_superseded',
-      'session_ended',
-      'user_disabled',
-    ]),
-  )
+  scope.addHook('onRoute', (route) => documentGuard(route, TOKEN_REQUIRED, ['token_missing', ...TOKEN_SLUGS]))
   scope.addHook('preHandler', (request, _reply, done) => {
     const refusal = refusals.get(request.raw)
     if (refusal) return done(refusal)

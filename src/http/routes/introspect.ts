@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { Refusal } from '../../refusals/refusal.js'
+import { isAboutToken, Refusal } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { type ClaimedSession, Claims } from '../../tokens/tokens.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
@@ -74,5 +74,5 @@ function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: ClaimedSessi
 
 /** A refused token is an answer here; an outage is not. */
 function asAbsent(error: unknown): undefined {
-  if (!(error instanceof Refusal) || error.status !== 401) throw error
+  if (!(error instanceof Refusal) || !isAboutToken(error.slug)) throw error
 }

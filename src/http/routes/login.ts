@@ -1,13 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { CountryCode } from 'libphonenumber-js/max'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import { networkOf } from '../../addresses/network.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import { requireHashable } from '../../passwords/passwords.js'
-import { Refusal } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { canonicalMobile, maskedMobile } from '../../users/mobiles.js'
-import { networkOf } from '../client-address.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { originOf } from '../origin.js'
+import { recordRefusal } from '../refused-action.js'
 import { closed, Mobile, Ok, ok, Password, SAMPLE_TOKEN, UserId } from '../schemas.js'
 
 interface Needs {
@@ -24,6 +25,8 @@ const Grant = closed({
   user_id: UserId,
   expires_in: Type.Integer({ description: 'Seconds until the token expires.', examples: [86400] }),
 })
+
+const EVENTS = { refused: 'login_refused', throttled: 'login_throttled' } as const
 
 export const login: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions, region }) => {
   const schema = {
@@ -51,10 +54,7 @@ export const login: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, a
       actions.record('login', origin, { user_id: userId })
       return ok({ token, token_type: 'Bearer' as const, user_id: userId, expires_in: expiresIn })
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500) {
-        const event = error.slug === 'too_many_attempts' ? 'login_throttled' : 'login_refused'
-        actions.record(event, origin, { mobile: maskedMobile(mobile), reason: error.reason ?? error.slug })
-      }
+      recordRefusal(actions, EVENTS, error, origin, { mobile: maskedMobile(mobile) })
       throw error
     }
   })

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { presentedToken, TOKEN_REQUIRED } from '../bearer-token.js'
 import { type Documented, documentGuard } from '../openapi.js'
+import { originOf } from '../origin.js'
 import { Done, done } from '../schemas.js'
 
 interface Needs {

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import { networkOf } from '../../addresses/network.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import { NewPassword, requireHashable, requireStrong } from '../../passwords/passwords.js'
-import { Refusal } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
-import { networkOf } from '../client-address.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { originOf } from '../origin.js'
+import { recordRefusal } from '../refused-action.js'
 import { closed, Done, done, Password } from '../schemas.js'
 
 interface Needs {
@@ -13,6 +14,8 @@ interface Needs {
 }
 
 const PasswordChange = closed({ current: Password, new: NewPassword })
+
+const EVENTS = { refused: 'password_refused', throttled: 'password_refused' } as const
 
 /** Only behind requireSession. */
 export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
@@ -43,12 +46,7 @@ export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions
       actions.record('password_changed', origin, facts)
       return done()
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500) {
-        actions.record('password_refused', origin, {
-          ...facts,
-          reason: error.reason ?? error.slug,
-        })
-      }
+      recordRefusal(actions, EVENTS, error, origin, facts)
       throw error
     }
   })

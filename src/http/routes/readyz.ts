@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { MESSAGES } from '../../refusals/messages.js'
-import { Refusal, STATUS_OF, Unavailable } from '../../refusals/refusal.js'
+import { Refusal, Unavailable } from '../../refusals/refusal.js'
 import { type Documented, refusals } from '../openapi.js'
+import { STATUS_OF } from '../refusal-answer.js'
 import { closed, Ok, OneOf, ok } from '../schemas.js'
 
 /** Asks one store whether it answers. Rejects with Unavailable when it does not. */

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import { Refusal } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { originOf } from '../origin.js'
 import { NoBody, TokenForm } from '../schemas.js'
 
 interface Needs {

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import type { Users } from '../../users/users.js'
 import { type Documented, refusals } from '../openapi.js'
+import { originOf } from '../origin.js'
 import { Done, done, UserPath } from '../schemas.js'
 
 interface Needs {

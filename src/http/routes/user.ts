@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type ActionLog, originOf } from '../../logs/action-log.js'
+import type { ActionLog } from '../../logs/action-log.js'
 import type { Users } from '../../users/users.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
+import { originOf } from '../origin.js'
 import { closed, Ok, ok, recordOf, UserPath, UserRecord, UserStatus } from '../schemas.js'
 
 interface Needs {

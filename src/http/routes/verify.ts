@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { TOKEN_SLUGS } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { Claims } from '../../tokens/tokens.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
@@ -36,14 +37,7 @@ export const verify: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }
     body: Question,
     response: {
       200: Ok(Verdict, 'The token is live.'),
-      ...refusals(
-        ...OF_A_BODY,
-        'token_invalid',
-        'token_expired',
-        'session_superseded',
-        'session_ended',
-        'user_disabled',
-      ),
+      ...refusals(...OF_A_BODY, ...TOKEN_SLUGS),
     },
   } satisfies Documented
 

@@ -1,6 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisSettings } from '../../config/config.js'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 import { describe, isHopeless } from '../failures.js'
 import type { StoreLog } from '../store-call.js'
 import { TlsConnector, TlsSentinelConnector } from './connectors.js'

@@ -1,6 +1,6 @@
 import { unwatchFile, watch, watchFile } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 import type { KeyRing } from './key-ring.js'
 import { readKeySet } from './key-set.js'
 import { type SigningKey, signingKeyOf } from './signing-key.js'

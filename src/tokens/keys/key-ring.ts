@@ -1,5 +1,5 @@
 import { createSigner, createVerifier } from 'fast-jwt'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 import type { PublicJwk, SigningKey } from './signing-key.js'
 
 /** Its own type, so that no other token signed with the same key passes for a session (RFC 8725 §3.11). */

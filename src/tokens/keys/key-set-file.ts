@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 import { type KeySet, readKeySet } from './key-set.js'
 import { writeNewFile, writeToDisk } from './new-file.js'
 import type { PrivateJwk } from './private-jwk.js'

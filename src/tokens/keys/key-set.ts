@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 import { textOf } from '../../text/utf8.js'
 import { isObject, type PrivateJwk, signingKey } from './private-jwk.js'
 import type { SigningKey } from './signing-key.js'

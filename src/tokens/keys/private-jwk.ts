@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 import { isPublishedPair } from '../../secrets/published-keys.js'
 import { problemOfRsa } from './rsa-keys.js'
 import { type PublicJwk, type SigningKey, thumbprint } from './signing-key.js'
