@@ -22,7 +22,6 @@ import { requireSession } from './http/hooks/require-session.js'
 import { createHttpServer, MAX_HEADER_BYTES } from './http/node-server.js'
 import { registerDocs, registerOpenapi } from './http/openapi.js'
 import { identify, withoutSubPath } from './http/routes/identify.js'
-import { identifyShortcut } from './http/routes/identify-shortcut.js'
 import { introspect } from './http/routes/introspect.js'
 import { jwks } from './http/routes/jwks.js'
 import { livez } from './http/routes/livez.js'
@@ -114,7 +113,6 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
       await inner.register(identify)
     })
   })
-  await app.register(identifyShortcut, { sessions })
 
   await app.register(async function formerTokenHolders(scope) {
     await scope.register(noStore)

@@ -28,8 +28,6 @@ declare module 'fastify' {
      * What accepts connections: the server itself, and what brings it those to its other addresses.
      */
     listeners: Server[]
-    /** Whether new requests are sent elsewhere by now. */
-    isClosing(): boolean
   }
 }
 
@@ -45,7 +43,6 @@ export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
     socket.once('close', () => open.delete(socket))
   })
   app.decorate('listeners', [app.server])
-  app.decorate('isClosing', () => closing)
   app.addHook('preClose', async () => {
     closing = true
     if (!app.server.listening) return

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import fp from 'fastify-plugin'
 import { TOKEN_SLUGS } from '../../refusals/refusal.js'
 import type { Session } from '../../sessions/session.js'
@@ -25,18 +24,9 @@ export const requireSession = fp<Needs>(async (scope, { sessions }) => {
   scope.decorateRequest('session')
   scope.addHook('onRoute', (route) => documentGuard(route, TOKEN_REQUIRED, ['token_missing', ...TOKEN_SLUGS]))
   scope.addHook('preHandler', (request, _reply, done) => {
-    const refusal = refusals.get(request.raw)
-    if (refusal) return done(refusal)
     sessions.identify(presentedToken(request.raw)).then((session) => {
       request.session = session
       done()
     }, done)
   })
 })
-
-const refusals = new WeakMap<IncomingMessage, Error>()
-
-/** For a request whose check was made before Fastify had it, and failed: the stores are not asked twice, nor waited for. */
-export function rememberRefusal(request: IncomingMessage, refusal: Error): void {
-  refusals.set(request, refusal)
-}
