@@ -19,6 +19,7 @@ import { oauthEndpoint } from './http/hooks/oauth-endpoint.js'
 import { oneHost } from './http/hooks/one-host.js'
 import { requireClient } from './http/hooks/require-client.js'
 import { requireSession } from './http/hooks/require-session.js'
+import { registerJwt } from './http/jwt.js'
 import { createHttpServer, MAX_HEADER_BYTES } from './http/node-server.js'
 import { registerDocs, registerOpenapi } from './http/openapi.js'
 import { identify, withoutSubPath } from './http/routes/identify.js'
@@ -66,7 +67,12 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
   if (redis) await app.register(fastifyRedis, { client: redis })
   if (config.docs) await registerOpenapi(app)
 
-  const tokens = createTokens({ keys, issuer: config.issuer, audience: config.audience })
+  const tokens = createTokens({
+    jwt: await registerJwt(app),
+    keys,
+    issuer: config.issuer,
+    audience: config.audience,
+  })
   const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes })
   // Threads take a while to start, on cores that are idle until all else is ready.
   const warmUp = passwords.warmUp()

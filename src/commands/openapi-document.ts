@@ -11,11 +11,10 @@ import { secretKey } from '../tokens/keys/signing-key.js'
 export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<string> {
   const log = pino({ level: 'silent' })
   const config = loadConfig({})
-  const { issuer, audience } = config
   const key = secretKey('never signs a token: this process only prints')
   const app = await buildApp({
     config,
-    keys: createKeyRing({ keys: [key], issuer, audience }),
+    keys: createKeyRing([key]),
     stores: {
       ...postgresStores({ url: 'postgres://127.0.0.1:1/none' }, log),
       registry: createMemorySessionRegistry(),

@@ -1,3 +1,4 @@
+import type { JWT } from '@fastify/jwt'
 import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
@@ -5,7 +6,7 @@ import { Refusal } from '../refusals/refusal.js'
 import type { Session } from '../sessions/session.js'
 import type { AskedUser } from '../stores/postgres/accounts.js'
 import { spell } from '../stores/session-registry.js'
-import type { KeyRing, Seal } from './keys/key-ring.js'
+import type { KeyRing, RingKey } from './keys/key-ring.js'
 
 /** The claims of a token. `iat` and `exp` in seconds; `login_time` is the session's stamp in milliseconds. */
 export const Claims = Type.Object(
@@ -43,14 +44,16 @@ export interface ClaimedSession extends Session, AskedUser {
   spelled: string
 }
 
-/** What a token that was verified says, and by which key: both are needed to believe it again, and its whole text. */
-interface Known {
+/** What a token says that was verified, and by which key. It is believed again by its whole text, and while the key counts. */
+interface VerifiedToken {
   token: string
   session: ClaimedSession
-  seal: Seal
+  key: RingKey
 }
 
 interface Needs {
+  /** Of an app with {@link registerJwt}: it has no key of its own. */
+  jwt: Pick<JWT, 'sign' | 'verify'>
   keys: Pick<KeyRing, 'signing' | 'find' | 'holds'>
   issuer: string
   audience: string | undefined
@@ -59,9 +62,20 @@ interface Needs {
 export type Tokens = ReturnType<typeof createTokens>
 
 /** Writes and reads tokens. Knows nothing of sessions: a genuine token can belong to a session long ended. */
-export function createTokens({ keys, issuer, audience }: Needs) {
+export function createTokens({ jwt, keys, issuer, audience }: Needs) {
   // What it holds is what the text says, never whether the session lives, the token has expired or its key still counts.
-  const remembered = new LRUCache<number, Known>({ max: REMEMBERED_TOKENS })
+  const remembered = new LRUCache<number, VerifiedToken>({ max: REMEMBERED_TOKENS })
+
+  /** What a token has to say besides its signature. */
+  const terms = {
+    allowedIss: issuer,
+    ...(audience === undefined ? {} : { allowedAud: audience }),
+    requiredClaims: ['iss', 'sub', 'jti', 'iat', 'exp', 'data'],
+    // Expiry is judged apart: an expired token is refused by its own name, and may still log out.
+    ignoreExpiration: true,
+    // Verified tokens are remembered here, where it is known whether their key still counts.
+    cache: false,
+  }
 
   return { sign, read }
 
@@ -73,7 +87,8 @@ export function createTokens({ keys, issuer, audience }: Needs) {
     issuedAt: number
     ttl: number
   }): string {
-    return keys.signing().sign({
+    const { key, header } = keys.signing()
+    const claims = {
       iss: issuer,
       sub: String(session.userId),
       jti: session.sessionId,
@@ -81,7 +96,8 @@ export function createTokens({ keys, issuer, audience }: Needs) {
       exp: session.issuedAt + session.ttl,
       ...(audience === undefined ? {} : { aud: audience }),
       data: { id: session.userId, login_time: session.stamp },
-    })
+    }
+    return jwt.sign(claims, { key: key.signsWith, algorithm: key.algorithm, header })
   }
 
   /**
@@ -93,21 +109,21 @@ export function createTokens({ keys, issuer, audience }: Needs) {
     if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('token_invalid')
     const place = placeOf(token)
     const known = remembered.get(place)
-    if (known?.token === token && keys.holds(known.seal)) return known.session
-    const seal = keys.find(token.slice(0, token.indexOf('.')))
-    if (!seal) throw new Refusal('token_invalid')
-    const claims = verified(token, seal)
+    if (known?.token === token && keys.holds(known.key)) return known.session
+    const key = keys.find(token.slice(0, token.indexOf('.')))
+    if (!key) throw new Refusal('token_invalid')
+    const claims = verified(token, key)
     if (!areClaims.Check(claims) || !areConsistent(claims) || !isCanonical(token, claims)) {
       throw new Refusal('token_invalid')
     }
     const session = sessionOf(claims)
-    remembered.set(place, { token, session, seal })
+    remembered.set(place, { token, session, key })
     return session
   }
 
-  function verified(token: string, seal: Seal): unknown {
+  function verified(token: string, { key }: RingKey): unknown {
     try {
-      return seal.verify(token)
+      return jwt.verify(token, { key: key.checksWith, algorithms: [key.algorithm], ...terms })
     } catch {
       // The library has many kinds of errors: here they are all the same.
       throw new Refusal('token_invalid')

@@ -11,6 +11,7 @@ import { hasGenuinePairSignature, type Pair, verdictOf } from '../support/refere
 import { keyOf, oneOfEach, spellingsOf } from '../support/signing-keys.js'
 import { bitFlips, tokenCorpus } from '../support/tokens/corpus.js'
 import { encode, forge, headerOf } from '../support/tokens/forge.js'
+import { jwt } from '../support/tokens/jwt.js'
 
 const NOW = Date.now()
 const SESSION = {
@@ -28,8 +29,8 @@ const ALL: SigningKey[] = [...Object.values(PAIRS), secretKey(SECRET)]
 
 /** Tokens of a ring with these keys, and what becomes of one. */
 function withKeys(...keys: SigningKey[]) {
-  const ring = createKeyRing({ keys, ...SETTINGS })
-  const tokens = createTokens({ keys: ring, ...SETTINGS })
+  const ring = createKeyRing(keys)
+  const tokens = createTokens({ jwt, keys: ring, ...SETTINGS })
   return { ring, good: () => tokens.sign(SESSION), judged }
 
   function judged(token: string): string {

@@ -12,6 +12,7 @@ import { hasGenuineSignature, type Verdict, verdictOf } from '../support/referen
 import { until } from '../support/servers.js'
 import { bitFlips, tokenCorpus } from '../support/tokens/corpus.js'
 import { headerOf } from '../support/tokens/forge.js'
+import { jwt } from '../support/tokens/jwt.js'
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const NOW = Date.now()
@@ -31,8 +32,8 @@ interface Settings {
 
 /** The tokens of the service, and the second opinion on them. */
 function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRET }: Settings = {}) {
-  const keys = createKeyRing({ keys: [secretKey(secret)], issuer, audience })
-  const tokens = createTokens({ keys, issuer, audience })
+  const keys = createKeyRing([secretKey(secret)])
+  const tokens = createTokens({ jwt, keys, issuer, audience })
   const good = tokens.sign(SESSION)
   const terms = { secret: SECRET, kid: headerOf(good).kid, issuer, audience, now: NOW }
 
@@ -211,7 +212,8 @@ function cheapSessions(t: Test, { stores }: Service) {
   t.teardown(passwords.close)
   const settings = { issuer: 'auth-service', audience: undefined }
   const tokens = createTokens({
-    keys: createKeyRing({ keys: [secretKey(SECRET)], ...settings }),
+    jwt,
+    keys: createKeyRing([secretKey(SECRET)]),
     ...settings,
   })
   const throttle = createThrottle({ ...stores, maxFailures: 100, windowSeconds: 900 })

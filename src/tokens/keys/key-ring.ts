@@ -1,29 +1,16 @@
-import { createSigner, createVerifier } from 'fast-jwt'
 import { OperatorError } from '../../refusals/operator-error.js'
 import type { PublicJwk, SigningKey } from './signing-key.js'
 
 /** Its own type, so that no other token signed with the same key passes for a session (RFC 8725 §3.11). */
 const TOKEN_TYPE = 'session+jwt'
 
-/** What a token has to say besides its signature. */
-interface Terms {
-  issuer: string
-  audience: string | undefined
-}
-
-interface Needs extends Terms {
-  /** The first one that may sign signs; all of them check. */
-  keys: readonly SigningKey[]
-}
-
-/** One key at work. */
-export interface Seal {
+/** A key that counts now. */
+export interface RingKey {
   readonly key: SigningKey
-  /** The first segment of every token that it has signed or will sign. */
-  readonly header: string
-  sign(claims: object): string
-  /** The payload of a genuine token. Throws whatever the library makes of any other. */
-  verify(token: string): unknown
+  /** The JOSE header of every token that it signs (RFC 7515 §4). */
+  readonly header: { readonly alg: string; readonly typ: string; readonly kid: string }
+  /** The same as the first segment of a token. */
+  readonly headerText: string
 }
 
 export type KeyRing = ReturnType<typeof createKeyRing>
@@ -35,24 +22,24 @@ export type KeyRing = ReturnType<typeof createKeyRing>
  *
  * @throws OperatorError when none of the keys may sign.
  */
-export function createKeyRing({ keys, issuer, audience }: Needs) {
+export function createKeyRing(keys: readonly SigningKey[]) {
   let ring = arrange(keys, [])
 
   return { signing, find, holds, replace, published }
 
-  /** What new tokens are signed with. */
-  function signing(): Seal {
+  /** What new tokens are signed with: the first key that may. */
+  function signing(): RingKey {
     return ring.signing
   }
 
   /** What checks tokens with this first segment. */
-  function find(header: string): Seal | undefined {
-    return ring.byHeader.get(header)
+  function find(headerText: string): RingKey | undefined {
+    return ring.byHeader.get(headerText)
   }
 
   /** Whether this key still counts. */
-  function holds(seal: Seal): boolean {
-    return ring.byHeader.get(seal.header) === seal
+  function holds(key: RingKey): boolean {
+    return ring.byHeader.get(key.headerText) === key
   }
 
   /**
@@ -69,15 +56,13 @@ export function createKeyRing({ keys, issuer, audience }: Needs) {
     return ring.published
   }
 
-  function arrange(keys: readonly SigningKey[], known: readonly Seal[]) {
-    const seals = keys.map(
-      (key) => known.find((seal) => isSame(seal.key, key)) ?? createSeal(key, { issuer, audience }),
-    )
-    const signing = seals.find(({ key }) => key.signs)
+  function arrange(keys: readonly SigningKey[], known: readonly RingKey[]) {
+    const ringKeys = keys.map((key) => known.find((ringKey) => isSame(ringKey.key, key)) ?? ringKeyOf(key))
+    const signing = ringKeys.find(({ key }) => key.signs)
     if (!signing) throw new OperatorError('no key may sign: promote one of JWT_KEYS_FILE, or set JWT_SECRET')
     return {
       signing,
-      byHeader: new Map(seals.map((seal) => [seal.header, seal])),
+      byHeader: new Map(ringKeys.map((ringKey) => [ringKey.headerText, ringKey])),
       published: keys.flatMap(({ publicJwk }) => publicJwk ?? []),
     }
   }
@@ -90,24 +75,7 @@ function isSame(one: SigningKey, other: SigningKey): boolean {
   )
 }
 
-/** With fast-jwt itself, as @fastify/jwt takes its keys once, before the server starts: these come and go. */
-function createSeal(key: SigningKey, { issuer, audience }: Terms): Seal {
-  const { id, algorithm } = key
-  const sign = createSigner({
-    key: key.signsWith,
-    algorithm,
-    kid: id,
-    header: { alg: algorithm, typ: TOKEN_TYPE },
-  })
-  const verify = createVerifier({
-    key: key.checksWith,
-    algorithms: [algorithm],
-    allowedIss: issuer,
-    ...(audience === undefined ? {} : { allowedAud: audience }),
-    requiredClaims: ['iss', 'sub', 'jti', 'iat', 'exp', 'data'],
-    // Expiry is judged apart: an expired token is refused by its own name, and may still log out.
-    ignoreExpiration: true,
-    cache: false,
-  })
-  return { key, header: sign({}).split('.', 1)[0] ?? '', sign, verify }
+function ringKeyOf(key: SigningKey): RingKey {
+  const header = { alg: key.algorithm, typ: TOKEN_TYPE, kid: key.id }
+  return { key, header, headerText: Buffer.from(JSON.stringify(header)).toString('base64url') }
 }

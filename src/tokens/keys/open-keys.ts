@@ -13,7 +13,7 @@ import { secretKey } from './signing-key.js'
  * @param generatedSecret serves where no secret is set.
  */
 export function openKeys(
-  { keysFile, jwtSecret, previousSecrets, issuer, audience }: Config,
+  { keysFile, jwtSecret, previousSecrets }: Config,
   keySet: KeySet | undefined,
   generatedSecret: string | undefined,
   log: Logger,
@@ -23,7 +23,7 @@ export function openKeys(
     ...(own === undefined ? [] : [secretKey(own)]),
     ...previousSecrets.filter((secret) => secret !== own).map((secret) => secretKey(secret, false)),
   ]
-  const keys = createKeyRing({ keys: [...(keySet?.keys ?? []), ...secrets], issuer, audience })
+  const keys = createKeyRing([...(keySet?.keys ?? []), ...secrets])
   if (keysFile !== undefined) return { keys, ...followKeyFile({ path: keysFile, keys, secrets, log }) }
   const readAgain = () => log.info('SIGHUP: JWT_KEYS_FILE is not set, so there is nothing to read again')
   return { keys, readAgain, close: () => {} }

@@ -1,4 +1,4 @@
-import { ACCOUNTS, BATCH, KEY_RING, type Mutant, SESSIONS, STATEMENTS, TOKENS } from '../mutant.js'
+import { ACCOUNTS, BATCH, type Mutant, SESSIONS, STATEMENTS, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
 const compared = 'if (standing !== spelled)'
@@ -165,7 +165,13 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'the signature is not checked',
     caughtBy: ['forged tokens'],
-    edits: [{ file: TOKENS, find: 'return seal.verify(token);', replace: `return ${decoded('token')};` }],
+    edits: [
+      {
+        file: TOKENS,
+        find: 'return jwt.verify(token, { key: key.checksWith, algorithms: [key.algorithm], ...terms });',
+        replace: `return ${decoded('token')};`,
+      },
+    ],
   },
   {
     name: 'alg none is believed',
@@ -174,9 +180,9 @@ export const identifyMutants: Mutant[] = [
       { file: TOKENS, find: found, replace: `${found} ?? keys.signing()` },
       {
         file: TOKENS,
-        find: 'return seal.verify(token);',
+        find: 'return jwt.verify(token, { key: key.checksWith, algorithms: [key.algorithm], ...terms });',
         replace: `const alg = JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).alg;
-            return alg === 'none' ? ${decoded('token')} : seal.verify(token);`,
+            return alg === 'none' ? ${decoded('token')} : jwt.verify(token, { key: key.checksWith, algorithms: [key.algorithm], ...terms });`,
       },
     ],
   },
@@ -188,7 +194,7 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'what is remembered of a token outlives its key',
     caughtBy: ['keys that come and go'],
-    edits: [{ file: TOKENS, find: ' && keys.holds(known.seal)', replace: '' }],
+    edits: [{ file: TOKENS, find: ' && keys.holds(known.key)', replace: '' }],
   },
   {
     name: 'the key file is read once',
@@ -205,7 +211,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['forged tokens'],
     // It is checked twice, and either would do.
     edits: [
-      { file: KEY_RING, find: 'allowedIss: issuer,', replace: '' },
+      { file: TOKENS, find: 'allowedIss: issuer,', replace: '' },
       { file: TOKENS, find: 'claims.iss === issuer && ', replace: '' },
     ],
   },
@@ -214,7 +220,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['forged tokens'],
     edits: [
       {
-        file: KEY_RING,
+        file: TOKENS,
         find: '...(audience === undefined ? {} : { allowedAud: audience }),',
         replace: '',
       },

@@ -2,6 +2,7 @@ import { createKeyRing } from '../../../src/tokens/keys/key-ring.js'
 import { secretKey } from '../../../src/tokens/keys/signing-key.js'
 import { createTokens } from '../../../src/tokens/tokens.js'
 import { SECRET } from '../../helper.js'
+import { jwt } from './jwt.js'
 
 const DAY_SECONDS = 86_400
 
@@ -9,7 +10,8 @@ const DAY_SECONDS = 86_400
 export function createSigner(stamp: number): (userId: number, sessionId: string) => string {
   const settings = { issuer: 'auth-service', audience: undefined }
   const tokens = createTokens({
-    keys: createKeyRing({ keys: [secretKey(SECRET)], ...settings }),
+    jwt,
+    keys: createKeyRing([secretKey(SECRET)]),
     ...settings,
   })
   const issuedAt = Math.floor(stamp / 1000)
