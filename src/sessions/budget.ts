@@ -19,12 +19,7 @@ export const OPERATOR_BUDGET_MS = 30_000
 export const COMMIT_LIMIT_MS = 300
 
 /** Waited beyond a commit's deadline before a caller is told 503, so that nothing commits after that answer. */
-export const COMMIT_MARGIN_MS = 40
-
-/** The moment on the database's clock that lies `limitMs` from now, measured from a reading on the monotonic clock. */
-export function deadlineIn(limitMs: number, clock: ClockReading): number {
-  return clock.database + (performance.now() - clock.monotonic) + limitMs
-}
+const COMMIT_MARGIN_MS = 40
 
 export type Budget = ReturnType<typeof startBudget>
 
@@ -35,17 +30,31 @@ export type Budget = ReturnType<typeof startBudget>
 export function startBudget(totalMs: number) {
   const end = performance.now() + totalMs
   const left = () => end - performance.now()
-  return { end, limit, commitLimit }
+  return { end, limit, commit }
 
   /** Milliseconds for the next call to a store. */
   function limit(): number {
     return Math.min(STORE_LIMIT_MS, left())
   }
 
-  /** Milliseconds for the next commit. @throws Unavailable when too little is left to begin one. */
-  function commitLimit(): number {
+  /**
+   * Runs one statement that commits, and that carries its deadline.
+   *
+   * @param clock tells the deadline on the database's clock.
+   * @param write gets the deadline and for how long to wait for the statement, in milliseconds.
+   * @throws Unavailable when too little is left to begin one.
+   */
+  function commit<Result>(
+    clock: ClockReading,
+    write: (deadline: number, limitMs: number) => Promise<Result>,
+  ): Promise<Result> {
     const limitMs = Math.min(COMMIT_LIMIT_MS, left() - COMMIT_MARGIN_MS)
     if (limitMs <= COMMIT_MARGIN_MS) throw new Unavailable('out of time before the commit')
-    return limitMs
+    return write(deadlineIn(limitMs, clock), limitMs + COMMIT_MARGIN_MS)
   }
+}
+
+/** The moment on the database's clock that lies `limitMs` from now, measured from a reading on the monotonic clock. */
+function deadlineIn(limitMs: number, clock: ClockReading): number {
+  return clock.database + (performance.now() - clock.monotonic) + limitMs
 }

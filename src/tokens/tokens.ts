@@ -37,17 +37,20 @@ const MAX_TOKEN_LENGTH = 2048
 /** Tokens whose signature is not computed again when they are shown again: about a kilobyte each. */
 const REMEMBERED_TOKENS = 10_000
 
-/** A session with all that its token says. */
-export interface ClaimedSession extends Session, AskedUser {
+/** A genuine token, read. */
+export interface VerifiedToken {
+  /** The session that it names, which may have ended long ago. */
+  session: Session
   claims: Claims
-  /** What both stores say of the user while it lives. */
-  spelled: string
+  /** What both stores hold of the user while the session lives. */
+  entry: string
+  user: AskedUser
 }
 
-/** What a token says that was verified, and by which key. It is believed again by its whole text, and while the key counts. */
-interface VerifiedToken {
-  token: string
-  session: ClaimedSession
+/** A token is believed again by its whole text, and while the key that verified it counts. */
+interface Remembered {
+  text: string
+  verified: VerifiedToken
   key: RingKey
 }
 
@@ -64,7 +67,7 @@ export type Tokens = ReturnType<typeof createTokens>
 /** Writes and reads tokens. Knows nothing of sessions: a genuine token can belong to a session long ended. */
 export function createTokens({ jwt, keys, issuer, audience }: Needs) {
   // What it holds is what the text says, never whether the session lives, the token has expired or its key still counts.
-  const remembered = new LRUCache<number, VerifiedToken>({ max: REMEMBERED_TOKENS })
+  const remembered = new LRUCache<number, Remembered>({ max: REMEMBERED_TOKENS })
 
   /** What a token has to say besides its signature. */
   const terms = {
@@ -105,23 +108,23 @@ export function createTokens({ jwt, keys, issuer, audience }: Needs) {
    *
    * @throws Refusal `token_invalid` for anything else, whatever the library makes of it.
    */
-  function read(token: string): ClaimedSession {
+  function read(token: string): VerifiedToken {
     if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('token_invalid')
     const place = placeOf(token)
     const known = remembered.get(place)
-    if (known?.token === token && keys.holds(known.key)) return known.session
+    if (known?.text === token && keys.holds(known.key)) return known.verified
     const key = keys.find(token.slice(0, token.indexOf('.')))
     if (!key) throw new Refusal('token_invalid')
-    const claims = verified(token, key)
+    const claims = payloadOf(token, key)
     if (!areClaims.Check(claims) || !areConsistent(claims) || !isCanonical(token, claims)) {
       throw new Refusal('token_invalid')
     }
-    const session = sessionOf(claims)
-    remembered.set(place, { token, session, key })
-    return session
+    const verified = readClaims(claims)
+    remembered.set(place, { text: token, verified, key })
+    return verified
   }
 
-  function verified(token: string, { key }: RingKey): unknown {
+  function payloadOf(token: string, { key }: RingKey): unknown {
     try {
       return jwt.verify(token, { key: key.checksWith, algorithms: [key.algorithm], ...terms })
     } catch {
@@ -135,11 +138,15 @@ export function createTokens({ jwt, keys, issuer, audience }: Needs) {
   }
 }
 
-function sessionOf(claims: Claims): ClaimedSession {
+function readClaims(claims: Claims): VerifiedToken {
   const { jti: sessionId, exp: expiresAt } = claims
   const { id: userId, login_time: loginTime } = claims.data
-  const spelled = spell({ stamp: loginTime, sessionId })
-  return { userId, sessionId, loginTime, expiresAt, claims, spelled, ctid: undefined }
+  return {
+    session: { userId, sessionId, loginTime, expiresAt },
+    claims,
+    entry: spell({ stamp: loginTime, sessionId }),
+    user: { userId, ctid: undefined },
+  }
 }
 
 /**

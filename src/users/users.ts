@@ -4,14 +4,7 @@ import { type Passwords, requireStrong } from '../passwords/passwords.js'
 import type { Throttle } from '../passwords/throttle.js'
 import { DETAILS } from '../refusals/messages.js'
 import { Refusal, Unavailable } from '../refusals/refusal.js'
-import {
-  ANSWER_BUDGET_MS,
-  type Budget,
-  COMMIT_MARGIN_MS,
-  deadlineIn,
-  HASHING_BUDGET_MS,
-  startBudget,
-} from '../sessions/budget.js'
+import { ANSWER_BUDGET_MS, type Budget, HASHING_BUDGET_MS, startBudget } from '../sessions/budget.js'
 import type { Account, AccountChange, Accounts } from '../stores/postgres/accounts.js'
 import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
 import { canonicalMobile } from './mobiles.js'
@@ -81,10 +74,8 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
       { account: canonical, network: PROVISIONING },
       budget.end,
     )
-    const limitMs = budget.commitLimit()
-    const added = await accounts.add(
-      { mobile: canonical, passwordHash, deadline: deadlineIn(limitMs, clock) },
-      limitMs + COMMIT_MARGIN_MS,
+    const added = await budget.commit(clock, (deadline, limitMs) =>
+      accounts.add({ mobile: canonical, passwordHash, deadline }, limitMs),
     )
     if (!added) {
       const faster = await accounts.findByMobile(canonical, budget.limit())
@@ -158,8 +149,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     budget: Budget,
     { forgives = false }: CommitOptions = {},
   ): Promise<User> {
-    const limitMs = budget.commitLimit()
-    const changed = await write({ userId, deadline: deadlineIn(limitMs, clock) }, limitMs + COMMIT_MARGIN_MS)
+    const changed = await budget.commit(clock, (deadline, limitMs) => write({ userId, deadline }, limitMs))
     if (!changed) throw tooLate()
     await Promise.all([
       joinHeld(registry, changed, clock.database, budget.limit()),

@@ -12,10 +12,13 @@ export interface Mutant {
   equivalent?: string
 }
 
-export const SESSIONS = 'sessions/sessions.js'
+export const CHECK = 'sessions/check.js'
+export const END = 'sessions/end.js'
+export const LOG_IN = 'sessions/log-in.js'
+export const PASSWORD_CHANGE = 'sessions/password-change.js'
+export const PASSWORD_PROOF = 'sessions/password-proof.js'
 export const USERS = 'users/users.js'
 export const TOKENS = 'tokens/tokens.js'
-export const KEY_RING = 'tokens/keys/key-ring.js'
 export const BATCH = 'sessions/batch.js'
 export const ACCOUNTS = 'stores/postgres/accounts.js'
 export const PASSWORDS = 'passwords/passwords.js'

@@ -21,15 +21,18 @@ let original: string | undefined
 export function plant(edits: readonly Edit[]): string {
   original ??= copy(PROJECT)
   const directory = copy(original)
-  for (const { file, find, replace } of edits) {
-    const path = join(directory, 'dist', file)
-    const parts = readFileSync(path, 'utf8').split(find)
-    if (parts.length !== 2) {
-      throw new Error(`${file} holds ${parts.length - 1} times, not once: ${find}`)
-    }
-    writeFileSync(path, parts.join(replace))
+  for (const edit of edits) {
+    const path = join(directory, 'dist', edit.file)
+    writeFileSync(path, edited(readFileSync(path, 'utf8'), edit))
   }
   return join(directory, 'dist', 'cli.js')
+}
+
+/** The code of a file with this change. @throws Error where the text is not there exactly once */
+export function edited(code: string, { file, find, replace }: Edit): string {
+  const parts = code.split(find)
+  if (parts.length !== 2) throw new Error(`${file} holds ${parts.length - 1} times, not once: ${find}`)
+  return parts.join(replace)
 }
 
 function copy(from: string): string {

@@ -35,7 +35,7 @@ function withKeys(...keys: SigningKey[]) {
 
   function judged(token: string): string {
     try {
-      return hasExpired(tokens.read(token), NOW) ? 'token_expired' : 'genuine'
+      return hasExpired(tokens.read(token).session, NOW) ? 'token_expired' : 'genuine'
     } catch (error) {
       return error instanceof Refusal ? error.slug : `threw ${error}`
     }

@@ -24,7 +24,7 @@ export const requireSession = fp<Needs>(async (scope, { sessions }) => {
   scope.decorateRequest('session')
   scope.addHook('onRoute', (route) => documentGuard(route, TOKEN_REQUIRED, ['token_missing', ...TOKEN_SLUGS]))
   scope.addHook('preHandler', (request, _reply, done) => {
-    sessions.identify(presentedToken(request.raw)).then((session) => {
+    sessions.identify(presentedToken(request.raw)).then(({ session }) => {
       request.session = session
       done()
     }, done)

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { isAboutToken, Refusal } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
-import { type ClaimedSession, Claims } from '../../tokens/tokens.js'
+import { Claims, type VerifiedToken } from '../../tokens/tokens.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, TokenForm } from '../schemas.js'
 
@@ -50,13 +50,13 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
   } satisfies Documented
 
   app.post('/introspect', { schema }, async ({ body: { token } }) => {
-    const session = await sessions.identify(token).catch(asAbsent)
-    return session ? active(session) : INACTIVE
+    const live = await sessions.identify(token).catch(asAbsent)
+    return live ? active(live) : INACTIVE
   })
 }
 
 /** Member by member: to spread the claims takes longer than all the rest of the answer. */
-function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: ClaimedSession) {
+function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: VerifiedToken) {
   const ext = { id: data.id, login_time: data.login_time, sid: jti }
   const known = {
     active: true as const,

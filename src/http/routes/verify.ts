@@ -42,8 +42,8 @@ export const verify: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }
   } satisfies Documented
 
   app.post('/verify', { schema }, async ({ body: { token, check } }) => {
-    const { claims, userId, expiresAt } =
+    const { claims, session } =
       check === 'signature' ? sessions.inspect(token) : await sessions.identify(token)
-    return ok({ payload: claims, user_id: userId, expires_at: expiresAt })
+    return ok({ payload: claims, user_id: session.userId, expires_at: session.expiresAt })
   })
 }

@@ -1,4 +1,4 @@
-import { type Mutant, SESSIONS, STORE_CALL } from '../mutant.js'
+import { CHECK, type Mutant, STORE_CALL } from '../mutant.js'
 
 const unavailable = "super('temporarily_unavailable', { reason, retryAfter: 1 });"
 
@@ -16,11 +16,11 @@ export const answerMutants: Mutant[] = [
     caughtBy: [2, 'Redis killed', 'PostgreSQL killed'],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: 'return check(inspect(token));',
         replace: `const session = inspect(token);
             return check(session).catch((error) => {
-                if (error instanceof Unavailable)
+                if (error.slug === 'temporarily_unavailable')
                     return session;
                 throw error;
             });`,

@@ -1,4 +1,4 @@
-import { type Mutant, PASSWORDS, SESSIONS, STATEMENTS } from '../mutant.js'
+import { END, LOG_IN, type Mutant, PASSWORD_CHANGE, PASSWORDS, STATEMENTS } from '../mutant.js'
 
 const isHeld = 'const ended = isHeld(held, session)\n'
 const ends = "update('end_session', ended, and(sameUser, sameSession, beforeDeadline))"
@@ -9,7 +9,7 @@ export const credentialMutants: Mutant[] = [
     name: 'logout ends whatever session the user has',
     caughtBy: ['logout'],
     edits: [
-      { file: SESSIONS, find: isHeld, replace: 'const ended = true\n' },
+      { file: END, find: isHeld, replace: 'const ended = true\n' },
       { file: STATEMENTS, find: ends, replace: ends.replace('sameSession, ', '') },
     ],
   },
@@ -47,7 +47,7 @@ export const credentialMutants: Mutant[] = [
     name: 'a disabled user may log in',
     caughtBy: ['credentials'],
     edits: [
-      { file: SESSIONS, find: "return status === 'active'", replace: 'return true' },
+      { file: LOG_IN, find: "return status === 'active'", replace: 'return true' },
       { file: STATEMENTS, find: 'sameUser, sameHash, isActive, sql', replace: 'sameUser, sameHash, sql' },
     ],
   },
@@ -70,7 +70,7 @@ export const credentialMutants: Mutant[] = [
   {
     name: 'a change of password asks for none',
     caughtBy: ['password change'],
-    edits: [{ file: SESSIONS, find: 'if (!account || !proved)', replace: 'if (!account)' }],
+    edits: [{ file: PASSWORD_CHANGE, find: 'if (!account || !proved)', replace: 'if (!account)' }],
   },
   {
     name: 'a change of password leaves the session alive',

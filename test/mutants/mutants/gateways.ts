@@ -10,7 +10,7 @@ export const gatewayMutants: Mutant[] = [
     edits: [
       {
         file: 'http/routes/introspect.js',
-        find: 'if (!(error instanceof Refusal) || error.status !== 401)',
+        find: 'if (!(error instanceof Refusal) || !isAboutToken(error.slug))',
         replace: 'if (!(error instanceof Refusal))',
       },
     ],

@@ -1,9 +1,9 @@
-import { ACCOUNTS, BATCH, type Mutant, SESSIONS, STATEMENTS, TOKENS } from '../mutant.js'
+import { ACCOUNTS, BATCH, CHECK, type Mutant, STATEMENTS, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
-const compared = 'if (standing !== spelled)'
-const agreed = 'if (entry === spelled)'
-const asked = 'judged(session, standings[session.userId], entries[index])'
+const compared = 'if (standing !== live)'
+const agreed = 'if (entry === live)'
+const asked = 'judged(token, standings[token.session.userId], entries[index])'
 
 const found = "keys.find(token.slice(0, token.indexOf('.')))"
 
@@ -12,14 +12,14 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'recovery=off accepts what Redis does not hold',
     caughtBy: [SAY],
-    edits: [{ file: SESSIONS, find: "if (recovery === 'off')", replace: 'if (false)' }],
+    edits: [{ file: CHECK, find: "if (recovery === 'off')", replace: 'if (false)' }],
   },
   {
     name: 'the database’s session id is not compared',
     caughtBy: [SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: compared,
         replace: "if (parseEntry(standing ?? '')?.stamp !== session.loginTime)",
       },
@@ -30,7 +30,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: compared,
         replace: "if (parseEntry(standing ?? '')?.sessionId !== session.sessionId)",
       },
@@ -41,7 +41,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: agreed,
         replace: "if (parseEntry(entry ?? '')?.stamp === session.loginTime)",
       },
@@ -52,7 +52,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: agreed,
         replace: "if (parseEntry(entry ?? '')?.sessionId === session.sessionId)",
       },
@@ -74,9 +74,9 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [19, SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: asked,
-        replace: 'judged(session, standings[session.userId], session.spelled)',
+        replace: 'judged(token, standings[token.session.userId], token.entry)',
       },
     ],
   },
@@ -85,9 +85,9 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: asked,
-        replace: 'judged(session, session.spelled, entries[index])',
+        replace: 'judged(token, token.entry, entries[index])',
       },
     ],
   },
@@ -101,8 +101,8 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['many questions at once'],
     edits: [
       {
-        file: SESSIONS,
-        find: 'standings[session.userId]',
+        file: CHECK,
+        find: 'standings[token.session.userId]',
         replace: 'Object.values(standings)[index]',
       },
     ],
@@ -121,14 +121,14 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'a token is remembered by its signature',
     caughtBy: ['forged tokens'],
-    edits: [{ file: TOKENS, find: 'known?.token === token && ', replace: 'known && ' }],
+    edits: [{ file: TOKENS, find: 'known?.text === token && ', replace: 'known && ' }],
   },
   {
     name: 'answers are remembered for a second',
     caughtBy: [17, SAY],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: 'return check(inspect(token));',
         replace: `const session = inspect(token);
         const remembered = (globalThis.remembered ??= new Map());
@@ -156,7 +156,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['a tombstone at the same stamp'],
     edits: [
       {
-        file: SESSIONS,
+        file: CHECK,
         find: 'if (remembered && remembered.stamp >= session.loginTime) {',
         replace: 'if (remembered?.sessionId && remembered.stamp >= session.loginTime) {',
       },
@@ -204,7 +204,7 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'an expired token is accepted',
     caughtBy: ['forged tokens'],
-    edits: [{ file: SESSIONS, find: 'if (hasExpired(session))', replace: 'if (false)' }],
+    edits: [{ file: CHECK, find: 'if (hasExpired(verified.session))', replace: 'if (false)' }],
   },
   {
     name: 'the issuer is not checked',

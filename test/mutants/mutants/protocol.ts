@@ -1,4 +1,4 @@
-import { type Mutant, REGISTRY, SESSIONS, STATEMENTS } from '../mutant.js'
+import { CHECK, END, LOG_IN, type Mutant, PASSWORD_PROOF, REGISTRY, STATEMENTS } from '../mutant.js'
 
 /** Gives the registry what it does not have on purpose: a way to forget. */
 const forget = {
@@ -6,8 +6,9 @@ const forget = {
   find: 'readFromNodes : read, join, ping };',
   replace: 'readFromNodes : read, join, ping, forget: (userId) => call(() => writer.del(keyOf(userId))) };',
 }
-const join =
-  'joined: await registry.join(userId, { stamp: begun.stamp, sessionId }, begun.expiresAt, budget.limit()),'
+const commit =
+  'const begun = await budget.commit(clock, (deadline, limitMs) => accounts.beginSession({ ...login, deadline }, limitMs));'
+const join = 'const joined = await registry.join(userId, { stamp, sessionId }, expiresAt, budget.limit());'
 
 /**
  * Protocols that look as good as this one. Where a row is named first, random histories alone show the difference. Where
@@ -19,15 +20,14 @@ export const protocolMutants: Mutant[] = [
     caughtBy: [17, 'PostgreSQL refuses to commit'],
     edits: [
       {
-        file: SESSIONS,
-        find: 'const begun = await accounts.beginSession({',
+        file: LOG_IN,
+        find: commit,
         replace: `const early = Math.max((account.stamp ?? 0) + 1, Date.now());
-            const until = Date.now() + ttlSeconds * 1000;
-            const joined = await registry.join(userId, { stamp: early, sessionId }, until, budget.limit());
-            const begun = await accounts.beginSession({
-                early,`,
+        const until = Date.now() + ttlSeconds * 1000;
+        const joined = await registry.join(userId, { stamp: early, sessionId }, until, budget.limit());
+        ${commit.replace('...login', '...login, early')}`,
       },
-      { file: SESSIONS, find: join, replace: 'joined,' },
+      { file: LOG_IN, find: join, replace: '' },
       {
         file: STATEMENTS,
         find: 'lastLoginStamp: nextStamp,\n            lastLogin',
@@ -46,7 +46,7 @@ export const protocolMutants: Mutant[] = [
     edits: [
       forget,
       {
-        file: SESSIONS,
+        file: END,
         find: 'const held = await accounts.findSession(userId);\n        if (!held)\n            return session;',
         replace:
           'await registry.forget(userId);\n        const held = undefined;\n        if (!held)\n            return session;',
@@ -59,9 +59,9 @@ export const protocolMutants: Mutant[] = [
     edits: [
       forget,
       {
-        file: SESSIONS,
-        find: 'await joinHeld(registry, ended ?? (await readAfterMiss(session, budget)), held.clock.database, budget.limit());',
-        replace: 'if (!ended) await readAfterMiss(session, budget);\n        await registry.forget(userId);',
+        file: END,
+        find: 'await joinHeld(registry, left, held.clock.database, budget.limit());',
+        replace: 'await registry.forget(userId);',
       },
     ],
   },
@@ -92,9 +92,9 @@ export const protocolMutants: Mutant[] = [
     caughtBy: [22, 'a late join'],
     edits: [
       {
-        file: SESSIONS,
+        file: LOG_IN,
         find: join,
-        replace: `${join.replace('joined: await', "joined: 'held', late:").slice(0, -1)}.catch(() => undefined),`,
+        replace: `${join.replace('joined = await', "joined = 'held';").slice(0, -1)}.catch(() => undefined);`,
       },
     ],
   },
@@ -103,9 +103,9 @@ export const protocolMutants: Mutant[] = [
     caughtBy: ['stamps that Redis knows already'],
     edits: [
       {
-        file: SESSIONS,
-        find: "if (written?.joined !== 'held') {",
-        replace: "if (written?.joined !== 'held' && written?.joined !== 'collision') {",
+        file: LOG_IN,
+        find: "if (committed?.joined === 'held')",
+        replace: "if (committed?.joined === 'held' || committed?.joined === 'collision')",
       },
     ],
   },
@@ -114,23 +114,23 @@ export const protocolMutants: Mutant[] = [
     caughtBy: ['stamps that Redis knows already'],
     edits: [
       {
-        file: SESSIONS,
-        find: "written?.joined !== 'newer' || found.sessionId === sessionId",
-        replace: "written?.joined !== 'newer'",
+        file: LOG_IN,
+        find: "committed?.joined === 'newer' && account.sessionId !== committed.sessionId",
+        replace: "committed?.joined === 'newer'",
       },
     ],
   },
   {
     name: 'no repair of what Redis has lost',
     caughtBy: ['Redis forgets, recovery on'],
-    edits: [{ file: SESSIONS, find: 'repair(session);\n        return', replace: 'return' }],
+    edits: [{ file: CHECK, find: 'repair(session);\n        return', replace: 'return' }],
   },
   {
     name: 'no canary before the commit',
     caughtBy: ['Redis is full'],
     edits: [
       {
-        file: SESSIONS,
+        file: PASSWORD_PROOF,
         find: 'proveWritable(account),\n        ]);',
         replace: ']);',
       },

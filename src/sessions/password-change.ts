@@ -1,0 +1,61 @@
+import { requireUncommon } from '../passwords/password-rules.js'
+import type { Passwords } from '../passwords/passwords.js'
+import { Refusal } from '../refusals/refusal.js'
+import type { Accounts } from '../stores/postgres/accounts.js'
+import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { HASHING_BUDGET_MS, startBudget } from './budget.js'
+import { readAfterMiss } from './held-session.js'
+import { type createPasswordProof, invalidCredentials } from './password-proof.js'
+import type { Session } from './session.js'
+
+/** The current password and the wanted one, and the network that they came from. */
+export interface PasswordChange {
+  current: string
+  wanted: string
+  network: string
+}
+
+interface Needs {
+  accounts: Pick<Accounts, 'findById' | 'findSession' | 'changePassword'>
+  registry: SessionRegistry
+  passwords: Pick<Passwords, 'hash'>
+  provePassword: ReturnType<typeof createPasswordProof>
+}
+
+/** The holder of a session sets another password. */
+export function createPasswordChange({ accounts, registry, passwords, provePassword }: Needs) {
+  return changePassword
+
+  /**
+   * Sets a new password and ends the session that asked for it.
+   *
+   * @throws Refusal `invalid_credentials` when the current password is wrong, `invalid_request`
+   *   when the wanted one is too easy to guess; a session's 401 when it ended meanwhile.
+   * @throws Unavailable
+   */
+  async function changePassword(
+    session: Session,
+    { current, wanted, network }: PasswordChange,
+  ): Promise<void> {
+    const budget = startBudget(HASHING_BUDGET_MS)
+    const { userId, sessionId, loginTime: stamp } = session
+    const account = await accounts.findById(userId)
+    const claimant = { account: account?.mobile ?? '', network }
+    const hash = account?.passwordHash
+    const { proved } = await provePassword(current, { account, hash, claimant, budget })
+    if (!account || !proved) throw invalidCredentials('wrong password')
+    // Only now: whoever has stolen a token must not learn the mobile number from what is refused.
+    await requireUncommon(wanted, 'new', account.mobile)
+
+    const passwordHash = await passwords.hash(wanted, claimant, budget.end)
+    const change = { userId, sessionId, stamp, verifiedHash: account.passwordHash, passwordHash }
+    const ended = await budget.commit(account.clock, (deadline, limitMs) =>
+      accounts.changePassword({ ...change, deadline }, limitMs),
+    )
+    if (!ended) {
+      await readAfterMiss(accounts, session, budget)
+      throw new Refusal('session_ended')
+    }
+    await joinHeld(registry, ended, account.clock.database, budget.limit())
+  }
+}
