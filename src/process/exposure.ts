@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
-import type { SecretFile, StoreConfig } from '../config/config.js'
+import type { StoreConfig } from '../config/config.js'
+import { secretFilesOf } from '../config/secret-files.js'
 import { ownSecretPath } from '../stores/embedded/embedded.js'
 
 /**
@@ -13,11 +14,12 @@ const BY_OTHERS = 0o007
  * secrets are often mounted. The directory of embedded mode is closed to them when it is opened.
  */
 export function warnOfExposure(
-  files: SecretFile[],
+  environment: NodeJS.ProcessEnv,
   stores: StoreConfig,
   log: { warn(text: string): void },
 ): void {
-  for (const { setting, path } of files) {
+  const databaseUrl = stores.kind === 'servers' ? stores.database.url : undefined
+  for (const { setting, path } of secretFilesOf(environment, databaseUrl)) {
     if (isExposed(path)) log.warn(`${setting}: every user of this machine may read ${path}`)
   }
   if (stores.kind !== 'embedded') return

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { textOf } from '../text/utf8.js'
+import { parseStoreUrl } from './store-urls/grammar.js'
+
+/** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
+export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'JWT_PREVIOUS_SECRETS'] as const
+
+/** Puts what such files hold among the settings. */
+export function readSecretFiles(given: Record<string, string>, problems: string[]): void {
+  for (const name of FILE_SETTINGS) {
+    const path = given[`${name}_FILE`]
+    if (!path) continue
+    if (given[name]) problems.push(`${name}: is set twice, by ${name} and by ${name}_FILE`)
+    try {
+      const text = textOf(readFileSync(path))?.trim()
+      if (text === undefined) problems.push(`${name}_FILE: is not UTF-8`)
+      else if (/[\r\n]/.test(text)) problems.push(`${name}_FILE: has more than one line`)
+      else given[name] = text
+    } catch (error) {
+      problems.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+}
+
+/** A file that holds a secret, and the setting that names it. */
+export interface SecretFile {
+  setting: string
+  path: string
+}
+
+/**
+ * The files that secrets come from; of JWT_KEYS_FILE whoever reads it says more.
+ *
+ * @param databaseUrl may name the file of a client's key; undefined in embedded mode.
+ */
+export function secretFilesOf(environment: NodeJS.ProcessEnv, databaseUrl: string | undefined): SecretFile[] {
+  const files = FILE_SETTINGS.map((name) => ({ setting: `${name}_FILE`, path: environment[`${name}_FILE`] }))
+  const sslkey = parseStoreUrl(databaseUrl ?? '')?.parameters.get('sslkey') ?? undefined
+  return [...files, { setting: 'DATABASE_URL', path: sslkey }].flatMap(({ setting, path }) =>
+    path ? [{ setting, path: resolve(path) }] : [],
+  )
+}
