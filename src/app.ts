@@ -1,17 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import fastifyRedis from '@fastify/redis'
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyError,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config/config.js'
-import { jsonText } from './http/body-text.js'
-import { createProxies } from './http/client-address.js'
 import { closeGracefully } from './http/close-gracefully.js'
-import { answerClientError, answerError } from './http/error-answers.js'
 import { ignoreBody } from './http/hooks/ignore-body.js'
 import { noStore } from './http/hooks/no-store.js'
 import { numericId } from './http/hooks/numeric-id.js'
@@ -20,9 +10,8 @@ import { oneHost } from './http/hooks/one-host.js'
 import { requireClient } from './http/hooks/require-client.js'
 import { requireSession } from './http/hooks/require-session.js'
 import { registerJwt } from './http/jwt.js'
-import { createHttpServer, MAX_HEADER_BYTES } from './http/node-server.js'
 import { registerDocs, registerOpenapi } from './http/openapi.js'
-import { identify, withoutSubPath } from './http/routes/identify.js'
+import { identify } from './http/routes/identify.js'
 import { introspect } from './http/routes/introspect.js'
 import { jwks } from './http/routes/jwks.js'
 import { livez } from './http/routes/livez.js'
@@ -36,11 +25,11 @@ import { userPassword } from './http/routes/user-password.js'
 import { userSession } from './http/routes/user-session.js'
 import { addUser } from './http/routes/users.js'
 import { verify } from './http/routes/verify.js'
+import { createServer } from './http/server.js'
 import type { ActionLog } from './logs/action-log.js'
 import { createPasswords } from './passwords/passwords.js'
 import { findStoredCosts } from './passwords/stored-costs.js'
 import { createThrottle } from './passwords/throttle.js'
-import { Refusal } from './refusals/refusal.js'
 import { createClients } from './service-clients/service-clients.js'
 import { createSessions } from './sessions/sessions.js'
 import type { Stores } from './stores/stores.js'
@@ -158,50 +147,3 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
 }
 
 export type App = Awaited<ReturnType<typeof buildApp>>
-
-/** Ids that no other process gives, and this one only once. A new UUID for each would be half a kilobyte of garbage. */
-function requestIds(): () => string {
-  const prefix = randomBytes(9).toString('base64url')
-  let requests = 0
-  return () => `${prefix}-${(++requests).toString(36)}`
-}
-
-function createServer({ trustProxy, keepAliveSeconds }: Config, log: FastifyBaseLogger) {
-  const proxies = createProxies({ trusted: trustProxy, log })
-  const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
-    answerError(error, request, reply, log)
-  const app = Fastify({
-    // Without a logger: for one Fastify listens to the end of every answer, and looks at each request's child for all its methods.
-    // What is worth a line is logged by this service itself.
-    genReqId: requestIds(),
-    rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
-    // Fastify's own answer while closing has another form than all others: closeGracefully gives it.
-    return503OnClosing: false,
-    // Values are taken as they were sent, or refused: Fastify's defaults would make them fit.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
-    // What a parameter of an address may be is for its schema to say, once it is known who asks.
-    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
-    bodyLimit: 4096,
-    // So that there is one server only: for `localhost` Fastify would open another, which has none
-    // of the limits.
-    serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds, proxies }),
-    frameworkErrors: answer,
-    clientErrorHandler: answerClientError,
-  }).withTypeProvider<TypeBoxTypeProvider>()
-
-  app.decorate('proxies', proxies)
-
-  // Exactly JSON: Fastify would also take text/plain.
-  app.removeAllContentTypeParsers()
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    (request: FastifyRequest, bytes: Buffer, done) => parseJson(request, jsonText(request.raw, bytes), done),
-  )
-  app.setErrorHandler(answer)
-  app.setNotFoundHandler(() => {
-    throw new Refusal('not_found')
-  })
-  return app
-}

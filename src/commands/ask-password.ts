@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { MIN_NEW_PASSWORD_LENGTH } from '../passwords/passwords.js'
+import { MIN_NEW_PASSWORD_LENGTH } from '../passwords/password-length.js'
 import { OperatorError } from '../refusals/operator-error.js'
 import { textOf, wasDamaged } from '../text/utf8.js'
 

@@ -1,4 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { MAX_PASSWORD_BYTES, MIN_NEW_PASSWORD_LENGTH } from '../passwords/password-length.js'
+import type { User } from '../users/users.js'
 
 /** Stands in for a token wherever the document shows one; the dots keep it from being mistaken for a real one. */
 export const SAMPLE_TOKEN = 'eyJhbGciOi…'
@@ -16,6 +18,14 @@ export const Password = Type.String({
   minLength: 1,
   maxLength: 72,
   examples: ['correct horse battery staple'],
+})
+
+/** A password that is being set, as far as a schema can tell; requireStrong tells the rest. */
+export const NewPassword = Type.String({
+  description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most ${MAX_PASSWORD_BYTES} bytes in UTF-8, without NUL, and not easy to guess.`,
+  minLength: MIN_NEW_PASSWORD_LENGTH,
+  maxLength: MAX_PASSWORD_BYTES,
+  examples: ['seven wet umbrellas in a row'],
 })
 
 /** What RFC 7662 §2.1 and RFC 7009 §2.1 ask with. Members that are not listed are ignored (RFC 6749 §3.1). */
@@ -107,14 +117,7 @@ export function done(): Static<ReturnType<typeof Done>> {
 }
 
 /** A user in the form of {@link UserRecord}. */
-export function recordOf(user: {
-  userId: number
-  mobile: string
-  status: 'active' | 'disabled'
-  loggedIn: boolean
-  lastLogin: string | null
-  createdAt: string
-}): Static<typeof UserRecord> {
+export function recordOf(user: User): Static<typeof UserRecord> {
   return {
     user_id: user.userId,
     mobile: user.mobile,

@@ -1,6 +1,7 @@
 import type { CountryCode } from 'libphonenumber-js/max'
+import { requireStrong } from '../passwords/password-length.js'
 import { requireUncommon } from '../passwords/password-rules.js'
-import { type Passwords, requireStrong } from '../passwords/passwords.js'
+import type { Passwords } from '../passwords/passwords.js'
 import type { Throttle } from '../passwords/throttle.js'
 import { DETAILS } from '../refusals/messages.js'
 import { Refusal, Unavailable } from '../refusals/refusal.js'

@@ -1,12 +1,8 @@
 import { availableParallelism } from 'node:os'
 import t, { type Test } from 'tap'
 import { envelopeOf } from '../../src/http/refusal-answer.js'
-import {
-  createPasswords,
-  type Passwords,
-  requireHashable,
-  requireStrong,
-} from '../../src/passwords/passwords.js'
+import { requireHashable, requireStrong } from '../../src/passwords/password-length.js'
+import { createPasswords, type Passwords } from '../../src/passwords/passwords.js'
 import { NotHashed, Refusal, Unavailable } from '../../src/refusals/refusal.js'
 import { corpusJson, needsCorpora } from '../support/corpora.js'
 

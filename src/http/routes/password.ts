@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { networkOf } from '../../addresses/network.js'
 import type { ActionLog } from '../../logs/action-log.js'
-import { NewPassword, requireHashable, requireStrong } from '../../passwords/passwords.js'
+import { requireHashable, requireStrong } from '../../passwords/password-length.js'
 import type { Sessions } from '../../sessions/sessions.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { originOf } from '../origin.js'
 import { recordRefusal } from '../refused-action.js'
-import { closed, Done, done, Password } from '../schemas.js'
+import { closed, Done, done, NewPassword, Password } from '../schemas.js'
 
 interface Needs {
   sessions: Pick<Sessions, 'changePassword'>

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ActionLog } from '../../logs/action-log.js'
-import { NewPassword } from '../../passwords/passwords.js'
 import type { Users } from '../../users/users.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { originOf } from '../origin.js'
-import { closed, Mobile, Ok, ok, recordOf, UserRecord } from '../schemas.js'
+import { closed, Mobile, NewPassword, Ok, ok, recordOf, UserRecord } from '../schemas.js'
 
 interface Needs {
   users: Pick<Users, 'add'>

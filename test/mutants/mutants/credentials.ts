@@ -1,4 +1,4 @@
-import { END, LOG_IN, type Mutant, PASSWORD_CHANGE, PASSWORDS, STATEMENTS } from '../mutant.js'
+import { END, LOG_IN, type Mutant, PASSWORD_CHANGE, PASSWORD_LENGTH, STATEMENTS } from '../mutant.js'
 
 const isHeld = 'const ended = isHeld(held, session)\n'
 const ends = "update('end_session', ended, and(sameUser, sameSession, beforeDeadline))"
@@ -54,14 +54,14 @@ export const credentialMutants: Mutant[] = [
   {
     name: 'a password ends at its NUL',
     caughtBy: ['credentials'],
-    edits: [{ file: PASSWORDS, find: "if (password.includes('\\0'))", replace: 'if (false)' }],
+    edits: [{ file: PASSWORD_LENGTH, find: "if (password.includes('\\0'))", replace: 'if (false)' }],
   },
   {
     name: 'a password ends after 72 bytes',
     caughtBy: ['credentials'],
     edits: [
       {
-        file: PASSWORDS,
+        file: PASSWORD_LENGTH,
         find: 'if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES)',
         replace: 'if (false)',
       },
