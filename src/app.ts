@@ -1,7 +1,9 @@
+import type { JWT } from '@fastify/jwt'
 import fastifyRedis from '@fastify/redis'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config/config.js'
 import { closeGracefully } from './http/close-gracefully.js'
+import { hashingLifecycle } from './http/hashing-lifecycle.js'
 import { ignoreBody } from './http/hooks/ignore-body.js'
 import { noStore } from './http/hooks/no-store.js'
 import { numericId } from './http/hooks/numeric-id.js'
@@ -28,7 +30,6 @@ import { verify } from './http/routes/verify.js'
 import { createServer } from './http/server.js'
 import type { ActionLog } from './logs/action-log.js'
 import { createPasswords } from './passwords/passwords.js'
-import { findStoredCosts } from './passwords/stored-costs.js'
 import { createThrottle } from './passwords/throttle.js'
 import { createClients } from './service-clients/service-clients.js'
 import { createSessions } from './sessions/sessions.js'
@@ -45,48 +46,51 @@ interface Needs {
   log: FastifyBaseLogger
 }
 
-/** The map of the service: what it is made of, then who may call which route. Connects to nothing and listens nowhere. */
-export async function buildApp({ config, keys, stores, actions, log }: Needs) {
-  const { accounts, serviceClients, places, registry, counts, redis } = stores
-  const region = config.defaultRegion
-
+/**
+ * The map of the service: what there is, then who may call which route. Connects to nothing and
+ * listens nowhere.
+ */
+export async function buildApp(needs: Needs) {
+  const { config, stores, log } = needs
   const app = createServer(config, log)
   await app.register(closeGracefully, { shutdownSeconds: config.shutdownSeconds })
   await app.register(oneHost)
-  if (redis) await app.register(fastifyRedis, { client: redis })
+  if (stores.redis) await app.register(fastifyRedis, { client: stores.redis })
   if (config.docs) await registerOpenapi(app)
 
-  const tokens = createTokens({
-    jwt: await registerJwt(app),
-    keys,
-    issuer: config.issuer,
-    audience: config.audience,
-  })
+  const subjects = createSubjects(needs, await registerJwt(app))
+  await app.register(hashingLifecycle, { passwords: subjects.passwords, accounts: stores.accounts })
+  await registerRoutes(app, needs, subjects)
+  if (config.docs) await registerDocs(app)
+  return app
+}
+
+export type App = Awaited<ReturnType<typeof buildApp>>
+
+/** What the service is about. None of it knows HTTP. */
+function createSubjects({ config, keys, stores }: Needs, jwt: JWT) {
+  const { issuer, audience, defaultRegion: region, tokenTtlSeconds, sessionRecovery } = config
+  const tokens = createTokens({ jwt, keys, issuer, audience })
   const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes })
-  // Threads take a while to start, on cores that are idle until all else is ready.
-  const warmUp = passwords.warmUp()
-  warmUp.catch(() => undefined)
-  app.addHook('onReady', () => warmUp)
-  app.addHook('onClose', passwords.close)
-  const closing = new AbortController()
-  app.addHook('onListen', async () => {
-    findStoredCosts({ accounts, passwords, signal: closing.signal }).catch(() => undefined)
-  })
-  app.addHook('preClose', async () => closing.abort())
-  const throttle = createThrottle({ counts, ...config.throttle })
-  const sessions = createSessions({
-    accounts,
-    places,
-    registry,
-    tokens,
+  const throttle = createThrottle({ counts: stores.counts, ...config.throttle })
+  const protocol = { ttlSeconds: tokenTtlSeconds, recovery: sessionRecovery }
+  return {
     passwords,
     throttle,
-    ttlSeconds: config.tokenTtlSeconds,
-    recovery: config.sessionRecovery,
-  })
+    sessions: createSessions({ ...stores, tokens, passwords, throttle, ...protocol }),
+    clients: createClients(stores),
+    users: createUsers({ ...stores, passwords, throttle, region }),
+  }
+}
 
-  const clients = createClients({ serviceClients })
-  const users = createUsers({ accounts, registry, passwords, throttle, region })
+/** Who may call which route: each scope says who is inside. */
+async function registerRoutes(
+  app: ReturnType<typeof createServer>,
+  { config, keys, stores, actions, log }: Needs,
+  { sessions, clients, users, throttle }: ReturnType<typeof createSubjects>,
+): Promise<void> {
+  const { accounts, registry, redis } = stores
+  const region = config.defaultRegion
 
   await app.register(async function anyone(scope) {
     await scope.register(noStore)
@@ -141,9 +145,4 @@ export async function buildApp({ config, keys, stores, actions, log }: Needs) {
       await inner.register(userSession, { users, actions })
     })
   })
-
-  if (config.docs) await registerDocs(app)
-  return app
 }
-
-export type App = Awaited<ReturnType<typeof buildApp>>
