@@ -2,7 +2,7 @@ import { userInfo } from 'node:os'
 import { pino } from 'pino'
 import { type Config, loadConfig } from '../config/config.js'
 import { type ActionLog, createActionLog, type Origin } from '../logs/action-log.js'
-import { openLogStream } from '../logs/log.js'
+import { openLogStream } from '../logs/log-stream.js'
 import { openStores, type Stores } from '../stores/stores.js'
 
 interface Context {

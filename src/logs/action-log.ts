@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
-import { type LogStream, linesLost, type Trouble } from './log.js'
+import { linesLost } from './log.js'
+import type { LogStream } from './log-stream.js'
+import type { Trouble } from './trouble.js'
 
 /** What happened, and the words for it. */
 const EVENTS = {

@@ -17,7 +17,8 @@ import {
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createActionLog } from '../../src/logs/action-log.js'
-import { createLog, type LogStream, openLogStream } from '../../src/logs/log.js'
+import { createLog } from '../../src/logs/log.js'
+import { type LogStream, openLogStream } from '../../src/logs/log-stream.js'
 import { PATIENCE } from '../support/patience.js'
 import { until } from '../support/servers.js'
 import { temporaryDirectory } from '../support/service-process.js'
@@ -228,7 +229,7 @@ t.test('a file that cannot be opened any more is tried again until it can', asyn
 })
 
 t.test('a name that is a pipe, or standard output, is written to as it is', async (t) => {
-  const script = `import { openLogStream } from '${new URL('../../src/logs/log.ts', import.meta.url)}'
+  const script = `import { openLogStream } from '${new URL('../../src/logs/log-stream.ts', import.meta.url)}'
     const stream = openLogStream('/dev/stdout')
     stream.write('one\\n')
     stream.write('two\\n')
