@@ -22,9 +22,6 @@ const MAY_IMPORT: Record<string, RegExp> = {
   'config/': inFolders(COMMON),
   'stores/': inFolders(`${COMMON}|stores`),
   'http/': inFolders(`${COMMON}|${SUBJECTS}|http`),
-  // Of the route its types alone: client-package.test.ts runs the client without what a route needs.
-  'client.ts': /^(http\/(error-answers|bearer-token)|refusals\/\w+|sessions\/session)\.ts$|^client\//,
-  'client/': /^(refusals\/refusal|sessions\/session|http\/routes\/verify)\.ts$|^client\//,
 }
 for (const subject of SUBJECTS.split('|')) {
   MAY_IMPORT[`${subject}/`] = inFolders(`${COMMON}|${SUBJECTS}|stores`)

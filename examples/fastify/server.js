@@ -1,4 +1,4 @@
-import { requireSession } from 'auth-service/client'
+import { requireSession } from '@auth-service/client/fastify'
 import Fastify from 'fastify'
 
 const { AUTH_URL = 'http://127.0.0.1:3000', PORT = '4000' } = process.env

@@ -8,7 +8,7 @@ import { answerJson, LIVE, TOKEN } from '../support/client.js'
 import { spawnProgram, temporaryDirectory } from '../support/service-process.js'
 import { listen, tcpStandIn } from '../support/stand-in.js'
 
-const CLIENT = new URL('../../dist/client.js', import.meta.url).href
+const CLIENT = import.meta.resolve('@auth-service/client')
 
 t.test('a process that has asked ends by itself, with and without close()', async (t) => {
   const service = await build(t)

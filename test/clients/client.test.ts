@@ -1,6 +1,6 @@
 import assert from 'node:assert'
+import { createVerifier, ServiceUnavailable, TokenRefused, type VerifierOptions } from '@auth-service/client'
 import t, { type Test } from 'tap'
-import { createVerifier, ServiceUnavailable, TokenRefused, type VerifierOptions } from '../../src/client.js'
 import { build, claimsOf, MOBILE } from '../helper.js'
 import { verifierFor } from '../support/client.js'
 import { until } from '../support/servers.js'

@@ -1,5 +1,7 @@
+import { basename } from 'node:path'
 import t from 'tap'
 import { build, send } from '../helper.js'
+import { packedClient } from '../support/packed-client.js'
 import { marked, readProject, startFastify } from '../support/siblings.js'
 
 const PROGRAMS = {
@@ -9,6 +11,10 @@ const PROGRAMS = {
   },
   'the README’s Fastify service': {
     text: marked(readProject('README.md'), 'serve: fastify'),
+    mine: (userId: number) => ({ user_id: userId }),
+  },
+  'the Fastify service of the package’s README': {
+    text: marked(readProject('clients/node/README.md'), 'serve: fastify'),
     mine: (userId: number) => ({ user_id: userId }),
   },
 }
@@ -32,3 +38,10 @@ for (const [name, { text, mine }] of Object.entries(PROGRAMS)) {
     t.equal(answer.headers.get('retry-after'), '1')
   })
 }
+
+t.test('the example depends on the package under the name that npm pack gives it', async (t) => {
+  const { dependencies } = JSON.parse(readProject('examples/fastify/package.json'))
+  const { name } = JSON.parse(readProject('clients/node/package.json'))
+
+  t.equal(dependencies[name], `file:${basename(packedClient())}`)
+})

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { createVerifier, type Verifier, type VerifierOptions } from '@auth-service/client'
 import type { Test } from 'tap'
-import { createVerifier, type Verifier, type VerifierOptions } from '../../src/client.js'
 
 /** A verifier that goes with the test, and has the patience that a busy machine needs. */
 export function verifierFor(t: Test, options: VerifierOptions): Verifier {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { projectWithClient } from './packed-client.js'
 import { findPython, freePort, until } from './servers.js'
 import { type Running, spawnProgram } from './service-process.js'
 
@@ -13,13 +14,13 @@ export interface Sibling extends Running {
   url: string
 }
 
-/** Runs a Fastify service as the text of a program, in this package, where `auth-service/client` is the built one. */
+/** Runs a Fastify service as the text of a program, where Fastify and the packed client are installed. */
 export async function startFastify(t: Test, text: string, authUrl: string): Promise<Sibling> {
   const port = await freePort()
   const program = readdressed(text, authUrl, port)
   const env = { AUTH_URL: authUrl, PORT: String(port) }
   const args = ['--input-type=module', '-e', program]
-  return listening(t, port, spawnProgram(process.execPath, args, { env, cwd: fileURLToPath(ROOT) }))
+  return listening(t, port, spawnProgram(process.execPath, args, { env, cwd: projectWithClient('fastify') }))
 }
 
 /** Runs a Flask application as the text of its module, beside which the example's decorator is. */

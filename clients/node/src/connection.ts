@@ -32,7 +32,10 @@ export function connectTo(url: URL, limitMs: number) {
 
   return { post, close }
 
-  /** Sends JSON. Follows no redirect: an answer is the service's own. @throws ServiceUnavailable when none came in time */
+  /**
+   * Sends JSON. Follows no redirect: an answer is the service's own. @throws ServiceUnavailable
+   * when none came in time
+   */
   async function post(body: string): Promise<Answer> {
     const end = performance.now() + limitMs
     try {
@@ -45,7 +48,9 @@ export function connectTo(url: URL, limitMs: number) {
     }
   }
 
-  /** Ends everything. What is under way, and whoever asks later, gets {@link ServiceUnavailable}. */
+  /**
+   * Ends everything. What is under way, and whoever asks later, gets {@link ServiceUnavailable}.
+   */
   function close(): void {
     isClosed = true
     for (const exchange of underWay) exchange.abort(new Error('closed'))
@@ -53,8 +58,9 @@ export function connectTo(url: URL, limitMs: number) {
   }
 
   /**
-   * One request. Undefined when the connection was an old one that the service closed just as it was used again: nothing
-   * was answered, and a question may be asked twice. Old connections run out, so that a new one is used at last.
+   * One request. Undefined when the connection was an old one that the service closed just as it
+   * was used again: nothing was answered, and a question may be asked twice. Old connections run
+   * out, so that a new one is used at last.
    */
   function exchange(body: string, leftMs: number): Promise<Answer | undefined> {
     if (isClosed) throw new Error('closed')
@@ -68,7 +74,8 @@ export function connectTo(url: URL, limitMs: number) {
     const timer = setTimeout(giveUp, Math.max(0, leftMs))
     underWay.add(withdrawn)
     return new Promise<Answer | undefined>((resolve, reject) => {
-      // Not left to the request: one that still waits for a connection would be silent until it had one.
+      // Not left to the request: one that still waits for a connection would be silent until it had
+      // one.
       withdrawn.signal.addEventListener('abort', () => {
         reject(withdrawn.signal.reason)
         request.destroy()
@@ -95,7 +102,10 @@ async function readWhole(response: IncomingMessage): Promise<Answer> {
   return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], text }
 }
 
-/** The code of what the network said; its message may be long and empty, for one that tried several addresses. */
+/**
+ * The code of what the network said; its message may be long and empty, for one that tried several
+ * addresses.
+ */
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   return `auth-service: ${code ?? message}`
 }

@@ -1,30 +1,33 @@
-import { LRUCache } from 'lru-cache'
-import type { Session } from '../sessions/session.js'
+import { rememberAccepted } from './accepted-tokens.js'
 import { connectTo } from './connection.js'
 import { joinCalls } from './joined-calls.js'
 import { ServiceUnavailable, TokenRefused } from './refusals.js'
-import { judge } from './verdict.js'
+import { judge, type Session } from './verdict.js'
+
+export { ServiceUnavailable, type TokenReason, TokenRefused } from './refusals.js'
+export type { Session } from './verdict.js'
 
 export interface VerifierOptions {
-  /** Where the service is, for example `http://127.0.0.1:3000`. A path is kept: `/verify` is asked for below it. */
+  /**
+   * Where the service is, for example `http://127.0.0.1:3000`. A path is kept: `/verify` is asked
+   * for below it.
+   */
   url: string
   /**
-   * How long a call may take, in milliseconds. 1000 unless given: the service answers within 500 ms, and a call may have
-   * to wait for one answer before its own.
+   * How long a call may take, in milliseconds. 1000 unless given: the service answers within 500
+   * ms, and a call may have to wait for one answer before its own.
    */
   timeoutMs?: number
   /**
-   * For how long a token that was accepted is accepted again without asking, in milliseconds; never beyond its expiry.
-   * 0 unless given: every call asks. What it costs: **a token that was revoked, by a logout, a newer login or a disabled
-   * account, goes on working in this process for up to that time.**
+   * For how long a token that was accepted is accepted again without asking, in milliseconds; never
+   * beyond its expiry. 0 unless given: every call asks. What it costs: **a token that was revoked,
+   * by a logout, a newer login or a disabled account, goes on working in this process for up to
+   * that time.**
    */
   cacheMs?: number
 }
 
 export type Verifier = ReturnType<typeof createVerifier>
-
-/** Accepted tokens that are remembered where `cacheMs` is set; beyond them the one that was used least recently goes. */
-const REMEMBERED_TOKENS = 10_000
 
 /** What a token is made of (RFC 6750 §2.1). The service writes no other characters. */
 const TOKEN = /^[\w.~+/-]+=*$/
@@ -33,7 +36,8 @@ const TOKEN = /^[\w.~+/-]+=*$/
 const MAX_MS = 2 ** 31 - 1
 
 /**
- * Asks the service who holds a token: `verify(token)`; and `close()` for the end, which no process has to wait for.
+ * Asks the service who holds a token: `verify(token)`; and `close()` for the end, which no process
+ * has to wait for.
  *
  * @throws TypeError when an option makes no sense.
  */
@@ -42,10 +46,7 @@ export function createVerifier({ url, timeoutMs = 1000, cacheMs = 0 }: VerifierO
   requireMs('cacheMs', cacheMs, 0)
   const service = connectTo(endpointBelow(url), timeoutMs)
   const ask = joinCalls(askService)
-  const accepted =
-    cacheMs > 0
-      ? new LRUCache<string, Session>({ max: REMEMBERED_TOKENS, ttl: cacheMs, ttlResolution: 0 })
-      : undefined
+  const accepted = cacheMs > 0 ? rememberAccepted(cacheMs) : undefined
 
   return { verify, close: service.close }
 
@@ -58,7 +59,7 @@ export function createVerifier({ url, timeoutMs = 1000, cacheMs = 0 }: VerifierO
   async function verify(token: string): Promise<Session> {
     // Callers without types may pass on whatever a body held.
     if (typeof token !== 'string' || !TOKEN.test(token)) throw new TokenRefused('token_invalid')
-    const session = remembered(token) ?? (await within(timeoutMs, ask(token)))
+    const session = accepted?.find(token) ?? (await within(timeoutMs, ask(token)))
     // Each caller's own: what one request does to it is none of another's business.
     return { ...session }
   }
@@ -66,14 +67,8 @@ export function createVerifier({ url, timeoutMs = 1000, cacheMs = 0 }: VerifierO
   async function askService(token: string): Promise<Session> {
     const askedAt = performance.now()
     const session = judge(await service.post(JSON.stringify({ token })))
-    // Counted from the question: how long before its arrival the answer was given, nobody knows.
-    accepted?.set(token, session, { start: askedAt })
+    accepted?.add(token, session, askedAt)
     return session
-  }
-
-  function remembered(token: string): Session | undefined {
-    const session = accepted?.get(token)
-    return session && Date.now() < session.expiresAt * 1000 ? session : undefined
   }
 }
 

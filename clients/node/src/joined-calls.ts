@@ -1,10 +1,11 @@
 /**
  * Lets calls about the same key share a request, and never an answer that is older than the call.
  *
- * A call joins a request only while that one has not left. Whoever asks later, while it is under way, must not get its
- * answer: it may have been given before a logout that this caller has seen acknowledged. All who come meanwhile share
- * one more request, which leaves when the first is back. So a key has at most one request under way and one that waits,
- * and every answer was asked for after every call that gets it: what was revoked before a check began is refused by it.
+ * A call joins a request only while that one has not left. Whoever asks later, while it is under
+ * way, must not get its answer: it may have been given before a logout that this caller has seen
+ * acknowledged. All who come meanwhile share one more request, which leaves when the first is back.
+ * So a key has at most one request under way and one that waits, and every answer was asked for
+ * after every call that gets it: what was revoked before a check began is refused by it.
  *
  * @param send has to settle within a time of its own, else whoever waits for it waits for ever.
  */

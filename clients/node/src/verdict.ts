@@ -1,22 +1,36 @@
-import type { Static } from '@sinclair/typebox'
-import type { Verdict as VerdictSchema } from '../http/routes/verify.js'
-import { isAboutToken } from '../refusals/refusal.js'
-import type { Session } from '../sessions/session.js'
 import type { Answer } from './connection.js'
-import { ServiceUnavailable, TokenRefused } from './refusals.js'
+import { isTokenReason, ServiceUnavailable, TokenRefused } from './refusals.js'
 
 /**
- * What /verify says of a live token. The schema that the service answers by is also what its OpenAPI document is made of:
- * taken from there as a type, it cannot be stale, needs no generator, and leaves nothing behind when it is compiled.
+ * The session that a token is of. `expiresAt` in seconds since the epoch, `loginTime` in
+ * milliseconds.
  */
-type Verdict = Static<typeof VerdictSchema>
-
-/** An answer that may be anybody's: every member could be missing, or anything. */
-type Unproven<T> = T extends object ? { [Key in keyof T]?: Unproven<T[Key]> } : unknown
+export interface Session {
+  userId: number
+  sessionId: string
+  loginTime: number
+  expiresAt: number
+}
 
 /**
- * Whose session it is, by the answer to /verify. Only what the contract says counts: any other answer, of the service or
- * of a proxy before it, says nothing about the token.
+ * What is read of an answer, which may be anybody's: every member could be missing, or anything.
+ */
+interface Envelope {
+  code?: unknown
+  error?: unknown
+  data?: Verdict | null
+}
+
+/** What /verify says of a live token, by the service's OpenAPI document. */
+interface Verdict {
+  user_id?: unknown
+  expires_at?: unknown
+  payload?: { jti?: unknown; data?: { login_time?: unknown } }
+}
+
+/**
+ * Whose session it is, by the answer to /verify. Only what the contract says counts: any other
+ * answer, of the service or of a proxy before it, says nothing about the token.
  *
  * @throws TokenRefused
  * @throws ServiceUnavailable
@@ -26,18 +40,14 @@ export function judge({ status, retryAfter, text }: Answer): Session {
   if (code === status) {
     const session = status === 200 && sessionIn(data ?? {})
     if (session) return session
-    if (status === 401 && isAboutToken(error)) throw new TokenRefused(error)
+    if (status === 401 && isTokenReason(error)) throw new TokenRefused(error)
     // All that can be long in the question is the token, and the service writes none that is.
     if (status === 413 && error === 'payload_too_large') throw new TokenRefused('token_invalid')
   }
   throw new ServiceUnavailable(`auth-service answered ${status}`, secondsIn(retryAfter))
 }
 
-function sessionIn({
-  user_id: userId,
-  expires_at: expiresAt,
-  payload,
-}: Unproven<Verdict>): Session | undefined {
+function sessionIn({ user_id: userId, expires_at: expiresAt, payload }: Verdict): Session | undefined {
   const sessionId = payload?.jti
   const loginTime = payload?.data?.login_time
   if (!isNumber(userId) || !isNumber(expiresAt) || !isNumber(loginTime)) return undefined
@@ -49,7 +59,7 @@ function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0
 }
 
-function envelope(text: string): { code?: unknown; error?: unknown; data?: Unproven<Verdict> | null } {
+function envelope(text: string): Envelope {
   try {
     return JSON.parse(text) ?? {}
   } catch {

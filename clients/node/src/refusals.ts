@@ -1,0 +1,52 @@
+import { MESSAGES } from './messages.js'
+
+/** Why the service accepts a token from nobody. */
+const TOKEN_REASONS = [
+  'token_invalid',
+  'token_expired',
+  'session_superseded',
+  'session_ended',
+  'user_disabled',
+] as const satisfies (keyof typeof MESSAGES)[]
+
+export type TokenReason = (typeof TOKEN_REASONS)[number]
+
+/**
+ * Whether this is a reason for which the service refuses a token. Takes anything, and never fails.
+ */
+export function isTokenReason(error: unknown): error is TokenReason {
+  return (TOKEN_REASONS as readonly unknown[]).includes(error)
+}
+
+/**
+ * The service, or the form of the token itself, says no: answer 401. `error` is the service's
+ * reason.
+ */
+export class TokenRefused extends Error {
+  override readonly name = 'TokenRefused'
+  readonly status = 401
+  readonly error: TokenReason
+
+  constructor(error: TokenReason) {
+    super(MESSAGES[error].en)
+    this.error = error
+  }
+}
+
+/**
+ * Nobody knows whether the token is live: answer 503, never 401, and keep the token. `retryAfter`
+ * in seconds; `reason` is for logs and holds nothing of the token.
+ */
+export class ServiceUnavailable extends Error {
+  override readonly name = 'ServiceUnavailable'
+  readonly status = 503
+  readonly error = 'temporarily_unavailable'
+  readonly reason: string
+  readonly retryAfter: number
+
+  constructor(reason: string, retryAfter = 1) {
+    super(MESSAGES.temporarily_unavailable.en)
+    this.reason = reason
+    this.retryAfter = retryAfter
+  }
+}
