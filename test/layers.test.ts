@@ -65,6 +65,26 @@ t.test('nothing is imported in a circle', async (t) => {
   t.ok(files.length > 20)
 })
 
+t.test('a client imports nothing but itself, Node.js and what its package declares', async (t) => {
+  const folder = new URL('../clients/node/', import.meta.url).pathname
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const own = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
+  const declared = Object.keys({ ...dependencies, ...peerDependencies })
+  const imported = own.flatMap((file) => {
+    const text = readFileSync(join(folder, 'src', file), 'utf8')
+    return [...text.matchAll(/\b(?:from|import)[ (]+'([^']+)'/g)].map(([, path = '']) => path)
+  })
+
+  const foreign = imported.filter((path) => !/^(node:|\.\/[\w-]+\.js$)/.test(path))
+  t.strictSame([...new Set(foreign)].sort(), declared.sort())
+  t.ok(own.length >= 10)
+})
+
+t.test('the service knows nothing of its clients', async (t) => {
+  for (const file of files)
+    t.notMatch(readFileSync(join(SRC, file), 'utf8'), /@auth-service\/client|clients\/node/, file)
+})
+
 function importsOf(file: string): string[] {
   const text = readFileSync(join(SRC, file), 'utf8')
   return [...text.matchAll(/from '(\.[^']+)\.js'/g)].map(([, path]) =>
