@@ -1,5 +1,6 @@
 import t from 'tap'
 import { answerJson, LIVE, TOKEN, timed, verifierFor } from '../support/client.js'
+import { readProject } from '../support/siblings.js'
 import { standIn } from '../support/stand-in.js'
 
 t.test('an answer that is not of the contract accepts nobody and refuses nobody', async (t) => {
@@ -44,6 +45,19 @@ t.test('an answer that is not of the contract accepts nobody and refuses nobody'
   }
   const { url } = await standIn(t, (_request, response) => answerJson(response, 200, LIVE))
   t.ok(await verifierFor(t, { url }).verify(TOKEN), 'what they were made of is an answer')
+})
+
+t.test('every reason for which /verify refuses a token is known', async (t) => {
+  const { paths } = JSON.parse(readProject('openapi/openapi.json'))
+  const { error } = paths['/verify'].post.responses[401].content['application/json'].schema.properties
+
+  for (const reason of error.enum) {
+    const { url } = await standIn(t, (_request, response) =>
+      answerJson(response, 401, { code: 401, error: reason, msg: '' }),
+    )
+    await t.rejects(verifierFor(t, { url }).verify(TOKEN), { name: 'TokenRefused', error: reason })
+  }
+  t.ok(error.enum.length >= 5)
 })
 
 t.test('a redirect is not followed', async (t) => {
