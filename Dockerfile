@@ -5,10 +5,11 @@ ARG NODE_VERSION=24
 FROM node:${NODE_VERSION}-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts
+# Without clients/, which siblings install.
+RUN npm ci --ignore-scripts --workspaces=false
 COPY tsconfig.json tsconfig.build.json bundle.mjs ./
 COPY src src
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm run build:service && npm prune --omit=dev --ignore-scripts --workspaces=false
 
 FROM node:${NODE_VERSION}-slim
 ENV NODE_ENV=production \
