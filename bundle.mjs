@@ -19,7 +19,7 @@ const SEPARATE = [
   '@electric-sql/pglite-socket',
   '@fastify/swagger-ui',
   'piscina',
-  'pg',
+  'postgres',
   'ioredis',
   '@zxcvbn-ts/core',
   '@zxcvbn-ts/language-common',

@@ -50,7 +50,7 @@ const PARTS: [string, RegExp][] = [
   ['garbage collection', /Scaveng|MarkCompact|Marking|Sweep|Evacuat|v8::internal::Heap/],
   ['JavaScript of this service', /JS:.* dist\//],
   ['JavaScript of Fastify and its router', /JS:.* node_modules\/(@?fastify|find-my-way|fast-json)/],
-  ['JavaScript of the stores’ clients', /JS:.* node_modules\/(pg|drizzle|ioredis|redis|dataloader)/],
+  ['JavaScript of the stores’ clients', /JS:.* node_modules\/(postgres|drizzle|ioredis|redis|dataloader)/],
   ['JavaScript of Node: HTTP, streams', /JS:.* node:/],
   ['JavaScript of other libraries', /JS:|^\[JIT\]/],
   ['V8: built-in functions', /Builtins_/],

@@ -4,7 +4,7 @@
  */
 export function describe(error: Error): string {
   const { code, message, reason } = error as NodeJS.ErrnoException & { reason?: string }
-  if (NO_PASSWORD.test(message)) return '28P01 a password is asked for, and none is given'
+  if (code && CONNECTION_WORDS[code]) return `${code} ${CONNECTION_WORDS[code]}`
   if (code && NO_TLS.test(code)) return `${code} ${SPEAKS_NO_TLS}`
   // OpenSSL's messages have line breaks in them, and what they mean in a property.
   if (code?.startsWith('ERR_SSL_') && reason) return `${code} ${reason}`
@@ -24,12 +24,16 @@ export const SPEAKS_NO_TLS = 'the server does not speak TLS'
 const HOPELESS = [
   /^(28000|28P01|3D000)/,
   /^(NOAUTH|WRONGPASS|NOPERM)/,
-  /does not support SSL|does not speak TLS/,
+  /does not speak TLS/,
   /^(ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/,
 ]
 
-/** Said by the driver, in terms of the protocol, where PostgreSQL would refuse with a code. */
-const NO_PASSWORD = /client password must be/
+/** The driver of PostgreSQL has only codes. */
+const CONNECTION_WORDS: Partial<Record<string, string>> = {
+  CONNECT_TIMEOUT: 'no connection came about in time',
+  CONNECTION_CLOSED: 'the server closed the connection',
+  CONNECTION_DESTROYED: 'the server did not answer in time',
+}
 
 /** OpenSSL's names for an answer in the clear. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/

@@ -8,14 +8,9 @@ import { createMemorySessionRegistry } from './embedded/session-registry.js'
 import { describe, isHopeless } from './failures.js'
 import { prepareAccountStatements } from './postgres/account-statements.js'
 import { type Accounts, createAccounts } from './postgres/accounts.js'
+import type { PostgresAddress } from './postgres/address.js'
 import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './postgres/login-places.js'
-import {
-  createPostgres,
-  migrate,
-  type PostgresAddress,
-  reachPostgres,
-  requireCurrentSchema,
-} from './postgres/postgres.js'
+import { createPostgres, migrate, reachPostgres, requireCurrentSchema } from './postgres/postgres.js'
 import {
   createServiceClients,
   prepareClientStatements,
@@ -96,8 +91,8 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
   }
 
   const { accounts, serviceClients, places, close } = postgresStores(address, log)
-  // Opens the first connection of the pool, so that no request has to wait for it.
-  await accounts.ping().catch(() => undefined)
+  // Opens a connection of each kind, so that no request has to wait for it.
+  await Promise.allSettled([accounts.ping(), accounts.readClock()])
   return {
     accounts,
     serviceClients,
@@ -139,7 +134,7 @@ async function openHere(
   }
 }
 
-/** What is kept in PostgreSQL, over one pool of connections. Connects when it is first asked. */
+/** What is kept in PostgreSQL. Connects when it is first asked. */
 export function postgresStores(address: PostgresAddress, log: StoreLog) {
   const postgres = createPostgres({
     address,

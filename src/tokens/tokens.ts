@@ -4,7 +4,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../refusals/refusal.js'
 import type { Session } from '../sessions/session.js'
-import type { AskedUser } from '../stores/postgres/accounts.js'
+import type { AskedUser } from '../stores/postgres/standings.js'
 import { spell } from '../stores/session-registry.js'
 import type { KeyRing, RingKey } from './keys/key-ring.js'
 

@@ -39,7 +39,7 @@ t.test('1 at once where PostgreSQL speaks no TLS and must', async (t) => {
     REDIS_URL: 'redis://127.0.0.1:1',
   })
   t.equal(code, 1)
-  t.match(stderr, /PostgreSQL refuses the connection: The server does not support SSL connections/)
+  t.match(stderr, /PostgreSQL refuses the connection: the server does not speak TLS/)
   t.notMatch(stdout, 'waiting for')
 })
 

@@ -8,7 +8,7 @@ import { OperatorError } from '../../refusals/operator-error.js'
 import { isStrongSecret } from '../../secrets/signing-secret.js'
 import { textOf } from '../../text/utf8.js'
 import { writeNewFile } from '../../tokens/keys/new-file.js'
-import type { PostgresAddress } from '../postgres/postgres.js'
+import type { PostgresAddress } from '../postgres/address.js'
 
 /** Unix socket paths are cut off near this length (sun_path holds 104 bytes on macOS, 108 on Linux). */
 const MAX_SOCKET_PATH_BYTES = 100

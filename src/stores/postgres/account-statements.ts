@@ -1,6 +1,5 @@
 import { and, eq, isNotNull, type SQL, sql } from 'drizzle-orm'
 import { PgDialect, type PgUpdateSetSource } from 'drizzle-orm/pg-core'
-import { FirstValue } from './first-value.js'
 import type { Database } from './postgres.js'
 import { userLogin } from './schema.js'
 
@@ -48,41 +47,6 @@ export function prepareAccountStatements(database: Database) {
   const ended = { sessionId: null, lastLoginStamp: nextStamp }
   const newHash = { password: sql`${placeholder('passwordHash')}` }
 
-  /** As the registry spells a session, and an ending; for whom is not active, the status. */
-  const standing = sql`case ${session.status} when 'active'
-    then coalesce(${session.stamp}, 0) || '.' || coalesce(${session.sessionId}, '') else ${session.status} end`
-  const standingsWhere = (value: SQL, where: SQL) =>
-    database
-      .select({ standings: sql`json_object_agg(${session.userId}, ${value})` })
-      .from(userLogin)
-      .where(where)
-      .toSQL().sql
-  const standingsOfUsers = standingsWhere(
-    sql`ctid || ' ' || ${standing}`,
-    sql`${userLogin.userId} = any(${placeholder('userIds')}::bigint[])`,
-  )
-  const standingsAt = standingsWhere(standing, sql`ctid = any(${placeholder('ctids')}::tid[])`)
-
-  /** How each of these users stands, by user id: the row's ctid, a space, and the standing. */
-  function findStandings(userIds: readonly number[]): Promise<Standings> {
-    return standings('find_standings', standingsOfUsers, `{${userIds.join()}}`)
-  }
-
-  /**
-   * How those users stand whose rows are there now, by user id. Only the visible version of a row is found, as by any other
-   * condition, so an outdated ctid gives nothing, or the row of somebody else. It costs PostgreSQL a quarter less, and half as
-   * much where there are a million users.
-   */
-  function findStandingsAt(ctids: readonly string[]): Promise<Standings> {
-    return standings('find_standings_at', standingsAt, `{"${ctids.join('","')}"}`)
-  }
-
-  /** All in one value, because each row and column would cost a check its share. `list`: an array as PostgreSQL spells it. */
-  async function standings(name: string, text: string, list: string): Promise<Standings> {
-    const { value } = await database.$client.query(new FirstValue(name, text, [list]))
-    return value === null ? {} : JSON.parse(value)
-  }
-
   /** As text, because the query builder cannot insert on a condition. Written once, like the others. */
   const addUser = new PgDialect().sqlToQuery(sql`
     insert into ${userLogin} (mobile, password)
@@ -91,12 +55,9 @@ export function prepareAccountStatements(database: Database) {
     returning user_id, ${inMilliseconds(sql`created_at`)} as created_at`).sql
 
   async function add({ mobile, passwordHash, deadline }: NewAccount): Promise<AddedRow | undefined> {
-    const { rows } = await database.$client.query<AddedRow>({
-      name: 'add_user',
-      text: addUser,
-      values: [mobile, passwordHash, deadline],
-    })
-    return rows[0]
+    const values = [mobile, passwordHash, deadline]
+    const [row] = await database.$client.unsafe<AddedRow[]>(addUser, values, { prepare: true })
+    return row
   }
 
   // Not by a regular expression, which takes PostgreSQL ten times as long.
@@ -107,12 +68,9 @@ export function prepareAccountStatements(database: Database) {
           order by user_id limit ${placeholder('rows')}::int) as page`).sql
 
   async function readCosts(after: number, rows: number): Promise<CostsOfPage> {
-    const { rows: found } = await database.$client.query<CostsOfPage>({
-      name: 'read_costs',
-      text: costsOfPage,
-      values: [after, rows],
-    })
-    return found[0] ?? { last: null, costs: [] }
+    const values = [after, rows]
+    const [page] = await database.$client.unsafe<CostsOfPage[]>(costsOfPage, values, { prepare: true })
+    return page ?? { last: null, costs: [] }
   }
 
   const change = (set: Changes, where: SQL | undefined) => database.update(userLogin).set(set).where(where)
@@ -130,8 +88,6 @@ export function prepareAccountStatements(database: Database) {
       .prepare('find_by_mobile'),
     findById: database.select(account).from(userLogin).where(sameUser).prepare('find_by_id'),
     findSession: database.select(session).from(userLogin).where(sameUser).prepare('find_session'),
-    findStandings,
-    findStandingsAt,
 
     beginSession: database
       .update(userLogin)
@@ -206,9 +162,6 @@ export interface CostsOfPage {
   last: number | null
   costs: string[]
 }
-
-/** By user id, of those that there are: the session of an active user as the registry spells it, or the status of another. */
-export type Standings = Partial<Record<number, string>>
 
 /** A time in milliseconds as floating point: a JavaScript Date would cut the microseconds off. */
 function inMilliseconds(time: SQL): SQL {

@@ -1,6 +1,6 @@
-import type { AccountStatements, CostsOfPage, NewAccount, Standings } from './account-statements.js'
-import { createAskAgain } from './ask-again.js'
+import type { AccountStatements, CostsOfPage, NewAccount } from './account-statements.js'
 import type { Postgres } from './postgres.js'
+import { type AskedUser, findStandings as findStandingsOver, type Standings } from './standings.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
 export interface HeldSession {
@@ -10,16 +10,6 @@ export interface HeldSession {
   /** The live session, or null when nobody is logged in. */
   sessionId: string | null
   expiresAt: number | null
-}
-
-/**
- * A user who may be asked about many times. Where the row was found last is noted here, and looked at first: an index of many
- * users costs PostgreSQL more than the row itself.
- */
-export interface AskedUser {
-  userId: number
-  /** Block and item, as PostgreSQL spells them. Only a hint: what moves the row makes it useless, and never wrong. */
-  ctid: string | undefined
 }
 
 /** The same, and when the database said it. */
@@ -76,9 +66,7 @@ export type Accounts = ReturnType<typeof createAccounts>
  *
  * Every method throws Unavailable when PostgreSQL does not do its part in time.
  */
-export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'>) {
-  const soonest = createAskAgain()
-
+export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run' | 'check'>) {
   return {
     findByMobile,
     findById,
@@ -113,15 +101,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
 
   /** How these users stand: what a check compares, and nothing more. */
   function findStandings(users: readonly AskedUser[]): Promise<Standings> {
-    return postgres.run(async (statements) => {
-      const ctids = users.flatMap(({ ctid }) => ctid ?? [])
-      const found =
-        ctids.length === users.length ? await soonest(() => statements.findStandingsAt(ctids)) : {}
-      const missing = users.filter(({ userId }) => found[userId] === undefined)
-      if (missing.length === 0) return found
-      const located = await soonest(() => statements.findStandings(missing.map(({ userId }) => userId)))
-      return { ...found, ...noteRows(located, missing) }
-    })
+    return postgres.check((sql) => findStandingsOver(sql, users))
   }
 
   /** The commit point of a login. Undefined when hash, status or stamp have moved, or the deadline has passed. */
@@ -212,8 +192,9 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return { database: row.now, monotonic: performance.now() }
   }
 
+  /** Over the connection that checks use. */
   async function ping(): Promise<void> {
-    await readClock()
+    await postgres.check((sql) => sql`select 1`)
   }
 }
 
@@ -222,17 +203,6 @@ function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock:
   if (!row) return undefined
   const { now, ...rest } = row
   return { ...rest, clock: { database: now, monotonic: performance.now() } }
-}
-
-/** Notes with each user where the row is, and gives the standings alone. */
-function noteRows(located: Standings, users: readonly AskedUser[]): Standings {
-  const standings: Standings = {}
-  for (const user of users) {
-    const [ctid, standing] = located[user.userId]?.split(' ') ?? []
-    user.ctid = ctid
-    if (standing !== undefined) standings[user.userId] = standing
-  }
-  return standings
 }
 
 function held<T>(value: T | null): T {

@@ -2,14 +2,17 @@
 const LATE_MS = 20
 
 /**
- * Makes a question that is late be asked a second time, over another connection, and takes whichever answer comes first: one that
+ * Makes a question that is late be asked a second time, of another, and takes whichever answer comes first: one that
  * changes nothing may be asked as often as one likes, and the later asking is the fresher. Only one question at a time is asked
  * again, so that a store which is slow as a whole has no more to do.
  */
 export function createAskAgain() {
   let asking = false
 
-  return function soonest<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  return function soonest<Answer>(
+    ask: () => Promise<Answer>,
+    askAnother: () => Promise<Answer>,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       let unanswered = 1
       const late = setTimeout(again, LATE_MS)
@@ -19,7 +22,7 @@ export function createAskAgain() {
         if (asking) return
         asking = true
         unanswered++
-        ask()
+        askAnother()
           .finally(() => {
             asking = false
           })

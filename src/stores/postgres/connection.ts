@@ -1,0 +1,156 @@
+import { connect, type Socket } from 'node:net'
+import postgres from 'postgres'
+import { SPEAKS_NO_TLS } from '../failures.js'
+import { keepsStatements, type PostgresAddress, targetOf } from './address.js'
+
+export interface ConnectionSettings {
+  address: PostgresAddress
+  /** What PostgreSQL is told at the beginning of the session, unless the URL says otherwise. */
+  session: Record<string, string>
+  /** How long connecting may take, in milliseconds. */
+  connectMs: number
+  /** A connection that has been asked and says nothing for so long, in milliseconds, is lost. */
+  silenceMs?: number
+  /** How long it should be used, in milliseconds. */
+  lifetimeMs?: number
+  onLost?: () => void
+}
+
+export type Connection = ReturnType<typeof openConnection>
+
+/** PostgreSQL's answer to the question for TLS where it speaks none: `N`. */
+const NO_TLS = 78
+
+/**
+ * One connection to PostgreSQL, which comes about when it is first asked. When it is lost, what was
+ * asked fails and nothing more can be.
+ *
+ * It is a client of the driver with exactly one socket. A pool of the driver keeps an entry of every
+ * statement for good (bench/postgres-pool-leak.ts). And the driver would reconnect by itself: at once
+ * and without end where a server accepts and hangs up, with the statement of the lost connection still
+ * noted as the one to be answered next.
+ */
+export function openConnection({
+  address,
+  session,
+  connectMs,
+  silenceMs,
+  lifetimeMs = Number.POSITIVE_INFINITY,
+  onLost = () => undefined,
+}: ConnectionSettings) {
+  const target = targetOf(address)
+  const expiresAt = performance.now() + lifetimeMs
+  let socket: Socket | undefined
+  let speaksNoTls = false
+  let isLost = false
+  let unanswered = 0
+  let silence: NodeJS.Timeout | undefined
+  let onQuiet: (() => void) | undefined
+
+  const options = {
+    ...target,
+    connection: { ...session, ...target.connection },
+    max: 1,
+    prepare: keepsStatements(address),
+    // Else types of arrays are asked for at every connect.
+    fetch_types: false,
+    connect_timeout: connectMs / 1000,
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice: () => undefined,
+    onclose: lose,
+    // Missing in the driver's types.
+    socket: openSocket,
+  }
+  const sql = postgres(options)
+
+  return { sql, ask, isExpired, close }
+
+  /** Does something over this connection. @throws RefusedByPostgres, or whatever has become of the connection */
+  async function ask<T>(work: () => Promise<T>): Promise<T> {
+    if (unanswered++ === 0 && silenceMs !== undefined) silence = setTimeout(lose, silenceMs)
+    try {
+      return await work()
+    } catch (error) {
+      throw explain(rootOf(error as Error))
+    } finally {
+      if (--unanswered > 0) silence?.refresh()
+      else {
+        clearTimeout(silence)
+        onQuiet?.()
+      }
+    }
+  }
+
+  function isExpired(): boolean {
+    return performance.now() > expiresAt
+  }
+
+  /** When everything is answered. */
+  async function close(): Promise<void> {
+    if (unanswered > 0) {
+      await new Promise<void>((resolve) => {
+        onQuiet = resolve
+      })
+    }
+    await hangUp()
+  }
+
+  function lose(): void {
+    if (isLost) return
+    isLost = true
+    onLost()
+    void hangUp()
+  }
+
+  async function hangUp(): Promise<void> {
+    await sql.end({ timeout: 0 })
+    // A hung server never answers the farewell.
+    socket?.destroy()
+  }
+
+  function openSocket(): Socket {
+    if (socket) {
+      lose()
+      throw Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' })
+    }
+    const { path, host = '', port = 0, ssl } = target
+    socket = path === undefined ? connect({ host, port, noDelay: true, keepAlive: true }) : connect({ path })
+    // The driver goes on with TLS whatever the answer is.
+    if (ssl) {
+      socket.once('data', ([answer]) => {
+        speaksNoTls = answer === NO_TLS
+      })
+    }
+    return socket
+  }
+
+  /** The reason itself where the driver tells a consequence. */
+  function explain(error: Error): Error {
+    if (speaksNoTls) return new Error(SPEAKS_NO_TLS)
+    if (!(error instanceof postgres.PostgresError)) return error
+    const isWithoutPassword = error.code === '28P01' && !(sql.options.pass as unknown)
+    return new RefusedByPostgres(error.code, isWithoutPassword ? NO_PASSWORD : error.message)
+  }
+}
+
+const NO_PASSWORD = 'a password is asked for, and none is given'
+
+/**
+ * A statement or a session that PostgreSQL refuses. Unlike the driver's error it has neither the
+ * detail, which quotes rows, nor the parameters.
+ */
+export class RefusedByPostgres extends Error {
+  constructor(
+    /** SQLSTATE. */
+    readonly code: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** drizzle wraps errors in one whose message holds the parameters. */
+function rootOf(error: Error): Error {
+  return error.cause instanceof Error ? rootOf(error.cause) : error
+}

@@ -1,0 +1,79 @@
+import type { Connection } from './connection.js'
+
+/** Opens a connection, and says when it is lost. */
+type Open<C extends Connection> = (onLost: () => void) => C
+
+/** Several connections, each for one at a time, so that nobody waits behind a statement that waits for a row. */
+export function createConnections<C extends Connection>(open: Open<C>, most: number) {
+  const all = new Set<C>()
+  const idle = new Set<C>()
+  const waiting: (() => void)[] = []
+
+  return { lend, close }
+
+  /** Does some work over a connection that has nothing else to do, unless that takes longer than the limit to find. */
+  async function lend<T>(work: (connection: C) => Promise<T>, limitMs: number): Promise<T> {
+    const until = performance.now() + limitMs
+    const connection = await take()
+    try {
+      if (performance.now() > until) throw new Error('there was no idle connection in time')
+      return await connection.ask(() => work(connection))
+    } finally {
+      if (all.has(connection)) idle.add(connection)
+      waiting.shift()?.()
+    }
+  }
+
+  async function take(): Promise<C> {
+    for (const connection of idle) {
+      idle.delete(connection)
+      if (!connection.isExpired()) return connection
+      all.delete(connection)
+      void connection.close()
+    }
+    if (all.size < most) return add()
+    await new Promise<void>((resolve) => waiting.push(resolve))
+    return take()
+  }
+
+  function add(): C {
+    const connection = open(() => {
+      all.delete(connection)
+      idle.delete(connection)
+    })
+    all.add(connection)
+    return connection
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(Array.from(all, (connection) => connection.close()))
+  }
+}
+
+/** One connection for everybody at once. Statements are pipelined: each is answered when those before it are. */
+export function createSharedConnection(open: Open<Connection>) {
+  let current: Connection | undefined
+
+  return { ask, close }
+
+  async function ask<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    if (current?.isExpired()) {
+      void current.close()
+      current = undefined
+    }
+    const connection = current ?? add()
+    return connection.ask(() => work(connection))
+  }
+
+  function add(): Connection {
+    const connection = open(() => {
+      if (current === connection) current = undefined
+    })
+    current = connection
+    return connection
+  }
+
+  async function close(): Promise<void> {
+    await current?.close()
+  }
+}
