@@ -5,6 +5,8 @@ export interface TcpProxy {
   port: number
   /** How many connections it has accepted so far. */
   accepted(): number
+  /** How many of them are open. */
+  connected(): number
   /** Sends new connections elsewhere and cuts the old ones. */
   retarget(port: number): void
   /** Cuts every connection. */
@@ -50,6 +52,7 @@ export async function startProxy(target: number, passes: Passes = () => true): P
   return {
     port: (server.address() as { port: number }).port,
     accepted: () => accepted,
+    connected: () => open.size / 2,
     retarget(port) {
       current = port
       cut()

@@ -1,31 +1,51 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync } from 'node:fs'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import postgres from 'postgres'
 import t, { type Test } from 'tap'
-import { startPostgres, unprivilegedUser } from '../support/servers.js'
-import { runCli, temporaryDirectory } from '../support/service-process.js'
+import { type Authority, createAuthority } from '../support/certificates.js'
+import { startPostgres } from '../support/servers.js'
+import { runCli } from '../support/service-process.js'
 
 t.test('PostgreSQL over TLS', async (t) => {
-  const { url, certificate } = await startPostgresWithTls(t)
+  const authority = createAuthority()
+  const url = await startPostgresWithTls(t, authority)
+  const trusted = `sslrootcert=${authority.certificate}`
   const migrate = (query: string) =>
-    runCli(['migrate'], { DATABASE_URL: url + query, REDIS_URL: 'redis://127.0.0.1:1' })
+    runCli(['migrate'], { DATABASE_URL: `${url}?${query}`, REDIS_URL: 'redis://127.0.0.1:1' })
+  const refused = async (t: Test, query: string, why: RegExp) => {
+    const { code, stdout, stderr } = await migrate(query)
+    t.equal(code, 1)
+    t.match(stderr, why)
+    t.notMatch(stdout, 'waiting for')
+  }
 
-  t.test('0 where the certificate is the one that is trusted', async (t) => {
-    const { code, stderr } = await migrate(`?sslmode=verify-full&sslrootcert=${certificate}`)
+  t.test('0 where an authority that is trusted vouches for it', async (t) => {
+    const { code, stderr } = await migrate(`sslmode=verify-full&${trusted}`)
     t.equal(code, 0, stderr)
   })
 
   for (const mode of ['require', 'verify-full']) {
-    t.test(`1 at once for ${mode} where nobody vouches for it`, async (t) => {
-      const { code, stdout, stderr } = await migrate(`?sslmode=${mode}`)
-      t.equal(code, 1)
-      t.match(stderr, /PostgreSQL refuses the connection: .*self.signed certificate/i)
-      t.notMatch(stdout, 'waiting for')
-    })
+    t.test(`1 at once for ${mode} where nobody vouches for it`, (t) =>
+      refused(t, `sslmode=${mode}`, /PostgreSQL refuses the connection: .*(certificate|issuer)/i),
+    )
   }
 
+  t.test('1 at once where its certificate is for another name', (t) =>
+    refused(t, `host=localhost&sslmode=require&${trusted}`, /PostgreSQL refuses.* ERR_TLS_CERT_ALTNAME/),
+  )
+
   t.test('0 for no-verify, which asks nobody', async (t) => {
-    const { code, stderr } = await migrate('?sslmode=no-verify')
+    const { code, stderr } = await migrate('sslmode=no-verify')
+    t.equal(code, 0, stderr)
+  })
+
+  t.test('a client that has to have a certificate', async (t) => {
+    const { certificate, key } = authority.issue('DNS:client')
+    const as = 'sslmode=verify-full&user=certified'
+    const own = `sslcert=${certificate}&sslkey=${key}`
+
+    await refused(t, `${as}&${trusted}`, /PostgreSQL refuses.* 28000 .*certificate/)
+    const { code, stderr } = await migrate(`${as}&${trusted}&${own}`)
     t.equal(code, 0, stderr)
   })
 })
@@ -43,31 +63,23 @@ t.test('1 at once where PostgreSQL speaks no TLS and must', async (t) => {
   t.notMatch(stdout, 'waiting for')
 })
 
-async function startPostgresWithTls(t: Test) {
-  const directory = temporaryDirectory()
-  chmodSync(directory, 0o755)
-  const key = join(directory, 'key.pem')
-  const certificate = join(directory, 'certificate.pem')
-  execFileSync(
-    'openssl',
-    // An address to be known by, and a day to live.
-    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=127.0.0.1'].concat([
-      '-addext',
-      'subjectAltName=IP:127.0.0.1',
-      '-keyout',
-      key,
-      '-out',
-      certificate,
-    ]),
-    { stdio: 'ignore' },
+/** Speaks TLS with everybody, and asks one user for a certificate. */
+async function startPostgresWithTls(t: Test, authority: Authority): Promise<string> {
+  const { certificate, key } = authority.issue('IP:127.0.0.1')
+  const rules = join(dirname(certificate), 'hba.conf')
+  writeFileSync(
+    rules,
+    'hostssl all certified 127.0.0.1/32 trust clientcert=verify-ca\nhostssl all all 127.0.0.1/32 trust\n' +
+      'host all postgres 127.0.0.1/32 trust\n',
   )
-  chmodSync(key, 0o600)
-  // The server runs as a user of its own, and reads no key that others could.
-  const as = unprivilegedUser()
-  if (as) chownSync(key, as.uid, as.gid)
   const server = await startPostgres({
-    args: ['-c', 'ssl=on', '-c', `ssl_key_file=${key}`, '-c', `ssl_cert_file=${certificate}`],
+    args: ['ssl=on', `ssl_key_file=${key}`, `ssl_cert_file=${certificate}`]
+      .concat([`ssl_ca_file=${authority.certificate}`, `hba_file=${rules}`])
+      .flatMap((setting) => ['-c', setting]),
   })
   t.teardown(server.stop)
-  return { url: server.url, certificate }
+  const sql = postgres(server.url, { max: 1 })
+  await sql`create role certified login superuser`
+  await sql.end()
+  return server.url
 }

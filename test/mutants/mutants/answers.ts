@@ -62,8 +62,8 @@ export const answerMutants: Mutant[] = [
     edits: [
       {
         file: 'stores/postgres/postgres.js',
-        find: 'maxLifetimeSeconds: 600, query_timeout: DEAD_AFTER_MS',
-        replace: 'max: 10',
+        find: 'silenceMs: DEAD_AFTER_MS, lifetimeMs',
+        replace: 'lifetimeMs',
       },
     ],
   },

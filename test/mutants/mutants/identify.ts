@@ -1,4 +1,4 @@
-import { ACCOUNTS, BATCH, CHECK, type Mutant, STATEMENTS, TOKENS } from '../mutant.js'
+import { BATCH, CHECK, type Mutant, STANDINGS, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
 const compared = 'if (standing !== live)'
@@ -63,7 +63,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: STATEMENTS,
+        file: STANDINGS,
         find: " when 'active'\n",
         replace: ' when status\n',
       },
@@ -112,7 +112,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['many questions at once', SAY],
     edits: [
       {
-        file: ACCOUNTS,
+        file: STANDINGS,
         find: 'if (missing.length === 0)',
         replace: 'if (ctids.length === users.length)',
       },

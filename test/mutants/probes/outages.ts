@@ -10,9 +10,6 @@ import { startTap, type Tap } from '../tap.js'
 const LIMIT_MS = 500
 const LOGIN_LIMIT_MS = 2000
 
-/** Connections that an instance opens to PostgreSQL at most. */
-const POOL_SIZE = 10
-
 const QUESTIONS: Question[] = ['identify', 'verify', 'logout']
 
 type Pick = (world: World) => RestartableStore
@@ -127,15 +124,9 @@ function lateCommits(): Probe {
 /** Every connection to PostgreSQL goes dead without a word, while new ones work. */
 function deadConnections(): Probe {
   const { through, tap } = tapped()
-  return probe('dead connections', { through, instances: 1 }, async ({ world, user, login, ask, claim }) => {
+  return probe('dead connections', { through, instances: 1 }, async ({ user, login, ask, claim }) => {
     const token = await login(user(0))
-    // As many as the pool may have: while it may open more, those that are dead need not matter.
-    for (let open = 0; open < POOL_SIZE; ) {
-      await Promise.all(Array.from({ length: 40 }, () => ask('identify', token)))
-      const [found] = await world.sql`
-        select count(*)::int as open from pg_stat_activity where application_name = 'auth-service'`
-      open = found?.open
-    }
+    await ask('identify', token)
     tap().freeze()
     const began = performance.now()
     let last = 0

@@ -1,0 +1,180 @@
+import assert from 'node:assert'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { openConnection } from '../../src/stores/postgres/connection.js'
+import { createSharedConnection } from '../../src/stores/postgres/connections.js'
+import { postgresStores } from '../../src/stores/stores.js'
+import { startProxy } from '../faults/proxy.js'
+import { silent, startBackends, userInserter } from '../helper.js'
+import { until } from '../support/servers.js'
+
+const { databaseUrl, sql } = await startBackends(t)
+const addUser = userInserter(sql)
+const user = await addUser({ mobile: '+8613900000001' })
+const asked = (userId: number) => ({ userId, ctid: undefined })
+
+/** The processes at the other end of the service's connections, or of the one that checks use. */
+async function backends(lastQuery = '%'): Promise<number[]> {
+  const rows = await sql`
+    select pid from pg_stat_activity
+    where application_name = 'auth-service' and datname = current_database() and query like ${lastQuery}`
+  return rows.map(({ pid }) => pid)
+}
+
+function hang(t: Test, pids: number[]): void {
+  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  t.teardown(() => {
+    for (const pid of pids) process.kill(pid, 'SIGCONT')
+  })
+}
+
+t.test('a check is asked again where its connection hangs', async (t) => {
+  const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
+  t.teardown(close)
+  await accounts.findStandings([asked(user)])
+  await accounts.readClock()
+
+  const checks = await backends('%json_object_agg%')
+  hang(t, checks.slice(0, 1))
+
+  t.strictSame(await accounts.findStandings([asked(user)]), { [user]: '0.' })
+})
+
+t.test('connections that hang are closed and replaced, for checks and for the rest', async (t) => {
+  const proxy = await startProxy(Number(new URL(databaseUrl).port))
+  t.teardown(proxy.close)
+  const url = databaseUrl.replace(/:\d+\//, `:${proxy.port}/`)
+  const { accounts, close } = postgresStores({ url }, silent())
+  t.teardown(close)
+  await Promise.all([accounts.findStandings([asked(user)]), accounts.readClock()])
+  const hung = await backends()
+  const opened = proxy.accepted()
+  t.ok(opened >= 2)
+  hang(t, hung)
+
+  const started = performance.now()
+  await t.rejects(accounts.readClock(), { message: /try again/ })
+  await until(async () => {
+    await Promise.all([accounts.findStandings([asked(user)]), accounts.readClock()])
+    assert.equal(proxy.connected(), proxy.accepted() - opened)
+  })
+  t.ok(performance.now() - started < 2500)
+})
+
+t.test('a server that accepts and hangs up is not called without end', async (t) => {
+  let calls = 0
+  const server = createServer((socket) => {
+    calls++
+    socket.on('error', () => undefined).once('data', () => socket.destroy())
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { accounts, close } = postgresStores({ url: `postgres://u@127.0.0.1:${port}/d` }, silent())
+  t.teardown(close)
+
+  const started = performance.now()
+  await t.rejects(accounts.readClock(), { message: /try again/ })
+  await t.rejects(accounts.findStandings([asked(user)]), { message: /try again/ })
+
+  t.ok(performance.now() - started < 200, 'it is known at once')
+  t.equal(calls, 2)
+})
+
+t.test('nobody waits behind a statement that waits for a row', async (t) => {
+  const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
+  t.teardown(close)
+  const other = await addUser({ mobile: '+8613900000002' })
+  const change = { userId: user, deadline: Date.now() + 60_000 }
+  await accounts.findStandings([asked(user)])
+
+  await sql.begin(async (sql) => {
+    await sql`select 1 from user_login where user_id = ${user} for update`
+    const disabling = accounts.disable(change, 1000)
+    disabling.catch(() => undefined)
+    await until(async () => {
+      assert.equal((await sql`select 1 from pg_locks where not granted`).length, 1)
+    })
+
+    t.ok(await accounts.findSession(other))
+    t.strictSame(await accounts.findStandings([asked(other)]), { [other]: '0.' })
+    t.equal((await sql`select 1 from pg_locks where not granted`).length, 1, 'it still waits')
+    await t.rejects(disabling, { message: /try again/ })
+  })
+})
+
+t.test('of many at once each gets its own answer', async (t) => {
+  const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
+  t.teardown(close)
+  const users = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => addUser({ mobile: `+86137000000${10 + n}` })),
+  )
+  const questions = Array.from({ length: 400 }, (_, n) => users[n % users.length] ?? user)
+
+  const standings = await Promise.all(questions.map((id) => accounts.findStandings([asked(id)])))
+  const found = await Promise.all(users.map((id) => accounts.findById(id, 5000)))
+
+  t.strictSame(
+    standings,
+    questions.map((id) => ({ [id]: '0.' })),
+  )
+  t.strictSame(
+    found.map((account) => account?.userId),
+    users,
+  )
+  t.ok((await backends()).length <= 10)
+})
+
+t.test('a connection that is old is replaced, and what it was asked is answered', async (t) => {
+  const lost: string[] = []
+  const opened: ReturnType<typeof openConnection>[] = []
+  const shared = createSharedConnection((onLost) => {
+    const connection = openConnection({
+      address: { url: databaseUrl },
+      session: {},
+      connectMs: 5000,
+      lifetimeMs: 1,
+      onLost: () => {
+        lost.push('lost')
+        onLost()
+      },
+    })
+    opened.push(connection)
+    return connection
+  })
+  t.teardown(shared.close)
+  const slow = () => shared.ask(({ sql }) => sql`select pg_sleep(0.1), pg_backend_pid() as pid`)
+
+  const first = [slow(), slow()]
+  await until(() => assert.ok(opened[0]?.isExpired()))
+  const second = slow()
+
+  const pids = (await Promise.all([...first, second])).map(([row]) => row?.pid)
+  t.equal(opened.length, 2)
+  t.equal(pids[0], pids[1])
+  t.not(pids[2], pids[0])
+})
+
+t.test('no value is in what is logged of a statement that PostgreSQL refuses', async (t) => {
+  const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
+  t.teardown(close)
+  const [mobile, passwordHash] = ['+8613811112222', '$2b$10$secretsecretsecretsecret']
+  await sql`alter table user_login add constraint none_of_these check (mobile <> '+8613811112222')`
+  const logged: string[] = []
+  const log = pino({}, { write: (line) => void logged.push(line) })
+
+  const error = await accounts
+    .add({ mobile, passwordHash, deadline: Date.now() + 60_000 }, 1000)
+    .catch((error) => error)
+  log.error({ err: error }, 'unexpected error')
+
+  t.match(error, { code: '23514', message: /none_of_these/ })
+  t.notMatch(logged.join(), mobile)
+  t.notMatch(logged.join(), passwordHash)
+  t.strictSame(
+    Object.getOwnPropertyNames(error).filter((name) => /parameters|args|query|detail/.test(name)),
+    [],
+  )
+})
