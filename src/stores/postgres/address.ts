@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { parseStoreUrl } from '../../config/store-urls/grammar.js'
 import { readTlsFiles } from '../../config/store-urls/tls-files.js'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 
 /**
  * How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. Behind a pooler that gives every transaction
