@@ -24,18 +24,18 @@ export interface Series {
 }
 
 /** Different users whose tokens are asked about. */
-const USERS = 2000
+export const USERS = 2000
 
 /** The first so many users log in meanwhile, which ends the sessions that they had: nobody asks about those. */
-const LOGGING_IN = 200
+export const LOGGING_IN = 200
 
 /** Hashing threads of the service, one core being left to its event loop. */
-const HASHING_THREADS = Math.max(1, availableParallelism() - 1)
+export const HASHING_THREADS = Math.max(1, availableParallelism() - 1)
 
 /** Cheaper than the service's default, so that a short time holds enough logins. The ratio is the same at every cost. */
-const BCRYPT_COST = '10'
+export const BCRYPT_COST = '10'
 
-interface Contender {
+export interface Contender {
   name: string
   program: Program
   question: Question
@@ -46,7 +46,7 @@ interface Contender {
 }
 
 /** Every contender in turn, A B C A B C, so that what else the machine does harms all alike. */
-async function inTurn(
+export async function inTurn(
   contenders: Contender[],
   { rounds, seconds, warmUpSeconds, progress }: Effort,
 ): Promise<Series[]> {
@@ -65,14 +65,14 @@ async function inTurn(
 }
 
 /** Round by round, what one series reached of another. */
-function ratios(of: Series | undefined, against: Series | undefined): number[] {
+export function ratios(of: Series | undefined, against: Series | undefined): number[] {
   return (of?.loads ?? []).map(
     ({ requestsPerSecond }, round) =>
       requestsPerSecond / (against?.loads[round]?.requestsPerSecond ?? Number.NaN),
   )
 }
 
-function tokensOf(world: World, count = USERS, step = 1): Tokens {
+export function tokensOf(world: World, count = USERS, step = 1): Tokens {
   const userIds = Array.from({ length: count }, (_, index) => LOGGING_IN + 1 + index * step)
   return { userIds, texts: userIds.map(world.token) }
 }
@@ -175,7 +175,8 @@ export async function measureFlood(
   }
 }
 
-function startFlood(world: World, { url }: Program, perSecond: number) {
+/** Logins of users whom nobody asks about, so many in a second, until it is stopped. */
+export function startFlood(world: World, { url }: Program, perSecond: number) {
   let running = true
   const answers: Promise<unknown>[] = []
   const began = performance.now()
@@ -240,7 +241,7 @@ async function loginRate(world: World, { url }: Program, seconds: number): Promi
 }
 
 /** Comparisons that bcryptjs makes in a second on one thread, in a process of its own. */
-async function bcryptRate(seconds: number): Promise<number> {
+export async function bcryptRate(seconds: number): Promise<number> {
   const script = fileURLToPath(new URL('./baselines/bcrypt.mjs', import.meta.url))
   const child = spawn(process.execPath, [script, BCRYPT_COST, String(seconds)], {
     stdio: ['ignore', 'pipe', 'inherit'],
