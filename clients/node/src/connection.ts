@@ -33,8 +33,9 @@ export function connectTo(url: URL, limitMs: number) {
   return { post, close }
 
   /**
-   * Sends JSON. Follows no redirect: an answer is the service's own. @throws ServiceUnavailable
-   * when none came in time
+   * Sends JSON. Follows no redirect: an answer is the service's own.
+   *
+   * @throws ServiceUnavailable when none came in time.
    */
   async function post(body: string): Promise<Answer> {
     const end = performance.now() + limitMs
