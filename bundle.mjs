@@ -17,6 +17,7 @@ const SIGNS_OF_CHANGE = ['dist/.tsbuildinfo', 'node_modules/.package-lock.json',
 const SEPARATE = [
   '@electric-sql/pglite',
   '@electric-sql/pglite-socket',
+  'tar',
   '@fastify/swagger-ui',
   'piscina',
   'postgres',

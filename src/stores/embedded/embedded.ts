@@ -9,6 +9,7 @@ import { isStrongSecret } from '../../secrets/signing-secret.js'
 import { textOf } from '../../text/utf8.js'
 import { writeNewFile } from '../../tokens/keys/new-file.js'
 import type { PostgresAddress } from '../postgres/address.js'
+import { unpackDatabase } from './first-start.js'
 
 /** Unix socket paths are cut off near this length (sun_path holds 104 bytes on macOS, 108 on Linux). */
 const MAX_SOCKET_PATH_BYTES = 100
@@ -37,7 +38,9 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
     )
   }
 
-  const database = await openDatabase(join(dataDir, 'postgres'))
+  const directory = join(dataDir, 'postgres')
+  await unpackDatabase(directory)
+  const database = await openDatabase(directory)
   await unlink(socketPath).catch(() => undefined)
   const { PGLiteSocketServer } = await import('@electric-sql/pglite-socket')
   const server = new PGLiteSocketServer({ db: database, path: socketPath, maxConnections: MAX_CONNECTIONS })
