@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { freePort, until } from '../test/support/servers.js'
-import { CLI, endOnSignals, type Running, spawnProgram } from '../test/support/service-process.js'
+import {
+  CLI,
+  endOnSignals,
+  type Running,
+  residentBytes,
+  spawnProgram,
+} from '../test/support/service-process.js'
 
 /** A program under test that listens. */
 export interface Program extends Running {
@@ -68,9 +74,5 @@ async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Program> {
       throw new Error(`a program ended before it listened: ${stderr}`)
     }),
   ])
-  return { ...running, url, startMs: performance.now() - began, memory: () => memoryOf(running.pid) }
-}
-
-function memoryOf(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+  return { ...running, url, startMs: performance.now() - began, memory: () => residentBytes(running.pid) }
 }

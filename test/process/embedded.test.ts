@@ -7,10 +7,13 @@ import { DEMO_MOBILE } from '../../src/process/demo-account.js'
 import { embeddedSecret } from '../../src/stores/embedded/embedded.js'
 import { send } from '../helper.js'
 import { bannerOf, createHome, identify, login, passwordIn } from '../support/embedded-home.js'
-import { spawnCli, startService, temporaryDirectory } from '../support/service-process.js'
+import { residentBytes, spawnCli, startService, temporaryDirectory } from '../support/service-process.js'
 
 /** How long a later start may take on a busy machine; on a quiet one it is below a second. */
 const RESTART_LIMIT_MS = 10_000
+
+/** What the process may have in memory once it is there. */
+const MEMORY_LIMIT_BYTES = 250e6
 
 t.test('the first start with no settings at all', async (t) => {
   const home = createHome(t)
@@ -58,6 +61,10 @@ t.test('the first start with no settings at all', async (t) => {
     for (const name of readdirSync(dataDir)) t.notOk(reachableByOthers(join(dataDir, name)), name)
   })
 
+  t.test('takes at most 250 MB of memory', async (t) => {
+    t.ok(residentBytes(service.pid) <= MEMORY_LIMIT_BYTES, `${residentBytes(service.pid)}`)
+  })
+
   t.test('ends with exit code 0 at Ctrl-C, at once', async (t) => {
     const before = performance.now()
 
@@ -87,6 +94,7 @@ t.test('a later start on the same data', async (t) => {
       const service = await home.start()
 
       t.ok(performance.now() - before < RESTART_LIMIT_MS, 'within seconds')
+      t.ok(residentBytes(service.pid) <= MEMORY_LIMIT_BYTES, `${residentBytes(service.pid)}`)
       t.equal((await identify(service, token)).status, 200)
       const banner = await bannerOf(service)
       t.notMatch(banner, password)

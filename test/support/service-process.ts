@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -152,6 +152,11 @@ const leftovers = new Set<() => void>()
 process.once('exit', () => {
   for (const remove of leftovers) remove()
 })
+
+/** What a process has in memory, its share of common libraries and all. */
+export function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
 
 /** For programs: lets Ctrl-C end this one in the usual way, so that what it has started and left behind goes with it. */
 export function endOnSignals(): void {
