@@ -27,6 +27,7 @@ const NEEDED = {
   'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
   chromium: 'chromium',
   openssl: 'openssl',
+  strace: 'strace',
   'redis-cli': 'redis-tools',
   ...(isCi && { faketime: 'faketime', ip: 'iproute2' }),
 }

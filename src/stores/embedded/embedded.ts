@@ -11,6 +11,7 @@ import { textOf } from '../../text/utf8.js'
 import { writeNewFile } from '../../tokens/keys/new-file.js'
 import type { PostgresAddress } from '../postgres/address.js'
 import { unpackDatabase } from './first-start.js'
+import { syncedFiles } from './synced-files.js'
 
 /** Unix socket paths are cut off near this length (sun_path holds 104 bytes on macOS, 108 on Linux). */
 const MAX_SOCKET_PATH_BYTES = 100
@@ -18,8 +19,8 @@ const MAX_SOCKET_PATH_BYTES = 100
 /** The service itself, and commands that are run beside it. */
 const MAX_CONNECTIONS = 8
 
-/** Where PGlite's own would not do: it takes 128 MB for pages. */
-const SETTINGS = ['shared_buffers=8MB']
+/** Where PGlite's own would not do: it takes 128 MB for pages, and waits for no disk. */
+const SETTINGS = ['shared_buffers=8MB', 'fsync=on', 'wal_sync_method=fsync']
 
 export interface Embedded {
   address: PostgresAddress
@@ -63,10 +64,10 @@ async function openDatabase(directory: string): Promise<PGlite> {
   // V8 would spend a core and memory on optimising PGlite's code, and checks would be no faster for it.
   setFlagsFromString('--liftoff-only')
   // Loaded here, because who has stores of their own need not wait for it.
-  const { PGlite } = await import('@electric-sql/pglite')
+  const [{ PGlite }, fs] = await Promise.all([import('@electric-sql/pglite'), syncedFiles(directory)])
   const startParams = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])]
   try {
-    return await PGlite.create(directory, { startParams })
+    return await PGlite.create({ fs, startParams })
   } catch (error) {
     const [reason] = (error as Error).message.split('\n')
     throw new OperatorError(`the database in ${directory} is damaged or of another version: ${reason}`)
