@@ -8,7 +8,6 @@ import { buildApp } from '../src/app.js'
 import { loadConfig } from '../src/config/config.js'
 import { createActionLog } from '../src/logs/action-log.js'
 import { openStores } from '../src/stores/stores.js'
-import { readKeySet } from '../src/tokens/keys/key-set.js'
 import { openKeys } from '../src/tokens/keys/open-keys.js'
 import { expectDocumentedFrom, requireDocumented } from './support/documented.js'
 import { patiently } from './support/patience.js'
@@ -84,8 +83,7 @@ export async function build(
     write: (line: string) => void actions.push(JSON.parse(line)),
     close: async () => undefined,
   }
-  const keySet = config.keysFile === undefined ? undefined : readKeySet(config.keysFile)
-  const { keys, close: closeKeys } = openKeys(config, keySet, stores.generatedSecret, log)
+  const { keys, close: closeKeys } = await openKeys(config, log)
   const app = await buildApp({
     config,
     keys,

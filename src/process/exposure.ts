@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { StoreConfig } from '../config/config.js'
 import { secretFilesOf } from '../config/secret-files.js'
-import { ownSecretPath } from '../stores/embedded/embedded.js'
+import { ownSecretPath } from '../tokens/keys/own-secret.js'
 
 /**
  * What other users of the machine may do with a file: read it, write it, or look into it where it

@@ -7,7 +7,6 @@ import { createActionLog } from '../logs/action-log.js'
 import { createLog } from '../logs/log.js'
 import { type LogStream, openLogStream } from '../logs/log-stream.js'
 import { openStores } from '../stores/stores.js'
-import { readKeySet } from '../tokens/keys/key-set.js'
 import { openKeys } from '../tokens/keys/open-keys.js'
 import { createDemoAccount } from './demo-account.js'
 import { warnOfExposure } from './exposure.js'
@@ -58,16 +57,15 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   if (!closesWithTerminal(config)) process.on('SIGHUP', hangUp)
 
   try {
-    // Before the stores are waited for: what is wrong with it is said at once.
-    const keySet = config.keysFile === undefined ? undefined : readKeySet(config.keysFile)
+    // Before the stores are waited for: what is wrong with a key is said at once.
+    const { keys, readAgain, close: closeKeys } = await openKeys(config, log)
+    opened.push(async () => closeKeys())
+    readKeysAgain = readAgain
     const { actions, reopen, close: closeActions } = openActionLog(config.actionLog, output, log)
     reopenLog = reopen
     opened.push(closeActions)
-    const stores = await openStores(config.stores, log, { ownSecret: config.jwtSecret === undefined })
+    const stores = await openStores(config.stores, log)
     opened.push(stores.close)
-    const { keys, readAgain, close: closeKeys } = openKeys(config, keySet, stores.generatedSecret, log)
-    opened.push(async () => closeKeys())
-    readKeysAgain = readAgain
     const app = await buildApp({ config, keys, stores, actions, log })
     opened.push(() => app.close())
     await listen(app, config, log)

@@ -3,7 +3,7 @@ import type { StoreConfig } from '../config/config.js'
 import { OperatorError } from '../refusals/operator-error.js'
 import type { AttemptCounts } from './attempt-counts.js'
 import { createMemoryAttemptCounts } from './embedded/attempt-counts.js'
-import { embeddedSecret, joinEmbedded, openEmbedded } from './embedded/embedded.js'
+import { joinEmbedded, openEmbedded } from './embedded/embedded.js'
 import { createMemorySessionRegistry } from './embedded/session-registry.js'
 import { describe, isHopeless } from './failures.js'
 import { prepareAccountStatements } from './postgres/account-statements.js'
@@ -35,8 +35,6 @@ export interface Stores {
   counts: AttemptCounts
   /** The connection for writing; undefined in embedded mode. */
   redis: RedisClient | undefined
-  /** The key that embedded mode made for itself, where it is to use it. */
-  generatedSecret: string | undefined
   close(): Promise<void>
 }
 
@@ -44,22 +42,21 @@ export interface Stores {
  * Opens both stores and waits until they answer.
  *
  * @param beside whether an embedded database may be shared with the process that has it open: for commands.
- * @param ownSecret whether embedded mode is to use its own key, and to make one where it has none.
  * @throws OperatorError with one line that says what is wrong.
  */
 export function openStores(
   config: StoreConfig,
   log: StoreLog,
-  { beside = false, ownSecret = !beside }: { beside?: boolean; ownSecret?: boolean } = {},
+  { beside = false }: { beside?: boolean } = {},
 ): Promise<Stores> {
-  return config.kind === 'embedded' ? openHere(config, log, { beside, ownSecret }) : openServers(config, log)
+  return config.kind === 'embedded' ? openHere(config, log, beside) : openServers(config, log)
 }
 
 /** Brings the schema of these stores up to date. */
 export async function migrateStores(config: StoreConfig, log: StoreLog): Promise<void> {
   if (config.kind === 'embedded') {
     // Opening migrates.
-    const stores = await openStores(config, log, { ownSecret: false })
+    const stores = await openStores(config, log)
     await stores.close()
     return
   }
@@ -100,20 +97,13 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
     counts: createRedisAttemptCounts({ redis: redis.writer, log }),
     registry: createRedisSessionRegistry({ redis, log }),
     redis: redis.writer,
-    generatedSecret: undefined,
     close: async () => {
       await Promise.all([close(), closeRedis(redis)])
     },
   }
 }
 
-async function openHere(
-  { dataDir }: { dataDir: string },
-  log: StoreLog,
-  { beside, ownSecret }: { beside: boolean; ownSecret: boolean },
-): Promise<Stores> {
-  // First: what is wrong with it is said before the database is opened.
-  const generatedSecret = ownSecret ? await embeddedSecret(dataDir) : undefined
+async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside: boolean): Promise<Stores> {
   const embedded = (beside && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
   await migrate(embedded.address)
   const { accounts, serviceClients, places, close } = postgresStores(embedded.address, log)
@@ -126,7 +116,6 @@ async function openHere(
     counts: createMemoryAttemptCounts(),
     registry,
     redis: undefined,
-    generatedSecret,
     close: async () => {
       await close()
       await embedded.close()

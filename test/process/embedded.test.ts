@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { DEMO_MOBILE } from '../../src/process/demo-account.js'
-import { embeddedSecret } from '../../src/stores/embedded/embedded.js'
+import { ownSecret } from '../../src/tokens/keys/own-secret.js'
 import { send } from '../helper.js'
 import { bannerOf, createHome, identify, login, passwordIn } from '../support/embedded-home.js'
 import { residentBytes, spawnCli, startService, temporaryDirectory } from '../support/service-process.js'
@@ -138,10 +138,10 @@ function reachableByOthers(path: string): boolean {
 t.test('a signing key that is not UTF-8 any more is refused, and not read as another', async (t) => {
   const dataDir = temporaryDirectory()
   const path = join(dataDir, 'jwt_secret')
-  const secret = await embeddedSecret(dataDir)
-  t.equal(await embeddedSecret(dataDir), secret)
+  const secret = await ownSecret(dataDir)
+  t.equal(await ownSecret(dataDir), secret)
 
   writeFileSync(path, Buffer.from(`${secret}\xe9`, 'latin1'))
 
-  await t.rejects(embeddedSecret(dataDir), { message: `the signing key in ${path} is not UTF-8` })
+  await t.rejects(ownSecret(dataDir), { message: `the signing key in ${path} is not UTF-8` })
 })

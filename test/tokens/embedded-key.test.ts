@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { DEMO_MOBILE } from '../../src/process/demo-account.js'
 import { OperatorError } from '../../src/refusals/operator-error.js'
-import { embeddedSecret } from '../../src/stores/embedded/embedded.js'
+import { ownSecret } from '../../src/tokens/keys/own-secret.js'
 import { SECRET } from '../helper.js'
 import { bannerOf } from '../support/embedded-home.js'
 import { runCli, startService, temporaryDirectory } from '../support/service-process.js'
@@ -37,10 +37,10 @@ const DAMAGE: Record<string, [(path: string) => void, RegExp]> = {
 
 t.test('the same key where only a line break was added to the file', async (t) => {
   const dataDir = temporaryDirectory()
-  const secret = await embeddedSecret(dataDir)
+  const secret = await ownSecret(dataDir)
   writeFileSync(join(dataDir, 'jwt_secret'), `${secret}\n`)
 
-  t.equal(await embeddedSecret(dataDir), secret)
+  t.equal(await ownSecret(dataDir), secret)
 })
 
 t.test('refused, by its path, with the cure and without what it holds: a file that', async (t) => {
@@ -50,7 +50,7 @@ t.test('refused, by its path, with the cure and without what it holds: a file th
       const path = join(dataDir, 'jwt_secret')
       spoil(path)
 
-      const refusal = await embeddedSecret(dataDir).catch((error) => error)
+      const refusal = await ownSecret(dataDir).catch((error) => error)
 
       t.type(refusal, OperatorError)
       t.match(refusal.message, why)
@@ -91,8 +91,8 @@ t.test('is written once, whole, by however many start at the same time', async (
       '--import=tsx',
       '--input-type=module',
       '--eval',
-      `import { embeddedSecret } from '${new URL('../../src/stores/embedded/embedded.ts', import.meta.url)}'
-       process.stdout.write(await embeddedSecret('${dataDir}'))`,
+      `import { ownSecret } from '${new URL('../../src/tokens/keys/own-secret.ts', import.meta.url)}'
+       process.stdout.write(await ownSecret('${dataDir}'))`,
     ]),
   )
 

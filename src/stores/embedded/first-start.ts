@@ -3,7 +3,7 @@ import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PACKAGE_FOLDER } from '../../package-folder.js'
-import { OperatorError } from '../../refusals/refusal.js'
+import { OperatorError } from '../../refusals/operator-error.js'
 
 /** Made by `npm run build`: see empty-database.mjs. */
 const EMPTY_DATABASE = fileURLToPath(new URL('dist/empty-database.tar.gz', PACKAGE_FOLDER))

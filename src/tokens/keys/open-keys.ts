@@ -2,23 +2,19 @@ import type { Logger } from 'pino'
 import type { Config } from '../../config/config.js'
 import { followKeyFile } from './key-file.js'
 import { createKeyRing } from './key-ring.js'
-import type { KeySet } from './key-set.js'
+import { readKeySet } from './key-set.js'
+import { ownSecret } from './own-secret.js'
 import { secretKey } from './signing-key.js'
 
 /**
  * The ring that the settings ask for. The keys of the file come first: where one of them may sign it does, and a secret
- * beside it still checks, which is the way from the one to the other.
+ * beside it still checks, which is the way from the one to the other. Embedded mode makes a secret where none is set.
  *
- * @param keySet what the file holds, where there is one: it is read again whenever it changes.
- * @param generatedSecret serves where no secret is set.
+ * @throws OperatorError when a key is not in order.
  */
-export function openKeys(
-  { keysFile, jwtSecret, previousSecrets }: Config,
-  keySet: KeySet | undefined,
-  generatedSecret: string | undefined,
-  log: Logger,
-) {
-  const own = jwtSecret ?? generatedSecret
+export async function openKeys({ keysFile, jwtSecret, previousSecrets, stores }: Config, log: Logger) {
+  const keySet = keysFile === undefined ? undefined : readKeySet(keysFile)
+  const own = jwtSecret ?? (stores.kind === 'embedded' ? await ownSecret(stores.dataDir) : undefined)
   const secrets = [
     ...(own === undefined ? [] : [secretKey(own)]),
     ...previousSecrets.filter((secret) => secret !== own).map((secret) => secretKey(secret, false)),
