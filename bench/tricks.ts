@@ -49,7 +49,7 @@ const TRICKS: Trick[] = [
     figure: 'identify',
     edits: [
       {
-        file: 'stores/postgres/standings.js',
+        file: 'stores/postgres/entries.js',
         find: 'ctids.length === users.length ?',
         replace: 'ctids.length < 0 ?',
       },
@@ -122,7 +122,7 @@ const TRICKS: Trick[] = [
     edits: [
       {
         file: 'http/hooks/require-client.js',
-        find: 'clients.recall(authorizationOf(request))',
+        find: 'serviceClients.recall(authorizationOf(request))',
         replace: 'undefined',
       },
     ],

@@ -31,7 +31,7 @@ import { createServer } from './http/server.js'
 import type { ActionLog } from './logs/action-log.js'
 import { createPasswords } from './passwords/passwords.js'
 import { createThrottle } from './passwords/throttle.js'
-import { createClients } from './service-clients/service-clients.js'
+import { createServiceClients } from './service-clients/service-clients.js'
 import { createSessions } from './sessions/sessions.js'
 import type { Stores } from './stores/stores.js'
 import type { KeyRing } from './tokens/keys/key-ring.js'
@@ -78,7 +78,7 @@ function createSubjects({ config, keys, stores }: Needs, jwt: JWT) {
     passwords,
     throttle,
     sessions: createSessions({ ...stores, tokens, passwords, throttle, ...protocol }),
-    clients: createClients(stores),
+    serviceClients: createServiceClients(stores),
     users: createUsers({ ...stores, passwords, throttle, region }),
   }
 }
@@ -87,7 +87,7 @@ function createSubjects({ config, keys, stores }: Needs, jwt: JWT) {
 async function registerRoutes(
   app: ReturnType<typeof createServer>,
   { config, keys, stores, actions, log }: Needs,
-  { sessions, clients, users, throttle }: ReturnType<typeof createSubjects>,
+  { sessions, serviceClients, users, throttle }: ReturnType<typeof createSubjects>,
 ): Promise<void> {
   const { accounts, registry, redis } = stores
   const region = config.defaultRegion
@@ -121,21 +121,21 @@ async function registerRoutes(
 
   await app.register(async function introspectors(scope) {
     await scope.register(noStore)
-    await scope.register(requireClient, { clients, permission: 'introspect', throttle, actions })
+    await scope.register(requireClient, { serviceClients, permission: 'introspect', throttle, actions })
     await scope.register(oauthEndpoint, { log })
     await scope.register(introspect, { sessions })
   })
 
   await app.register(async function revokers(scope) {
     await scope.register(noStore)
-    await scope.register(requireClient, { clients, permission: 'revoke', throttle, actions })
+    await scope.register(requireClient, { serviceClients, permission: 'revoke', throttle, actions })
     await scope.register(oauthEndpoint, { log })
     await scope.register(revoke, { sessions, actions })
   })
 
   await app.register(async function provisioners(scope) {
     await scope.register(noStore)
-    await scope.register(requireClient, { clients, permission: 'users', throttle, actions })
+    await scope.register(requireClient, { serviceClients, permission: 'users', throttle, actions })
     await scope.register(addUser, { users, actions })
     await scope.register(numericId)
     await scope.register(user, { users, actions })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addKeyCommands } from './commands/keys.js'
 import { openapiDocument } from './commands/openapi-document.js'
-import { addClientCommands } from './commands/service-clients.js'
+import { addServiceClientCommands } from './commands/service-clients.js'
 import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config/config.js'
 import { createLog } from './logs/log.js'
@@ -45,7 +45,7 @@ program
   })
 
 addUserCommands(program)
-addClientCommands(program)
+addServiceClientCommands(program)
 addKeyCommands(program)
 
 try {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { createClients, PERMISSIONS, type Permission } from '../service-clients/service-clients.js'
+import { createServiceClients, PERMISSIONS, type Permission } from '../service-clients/service-clients.js'
 import { originHere, withStores } from './with-stores.js'
 
 interface Options {
@@ -7,7 +7,7 @@ interface Options {
 }
 
 /** `auth-service client …`. */
-export function addClientCommands(program: Command): void {
+export function addServiceClientCommands(program: Command): void {
   const client = program.command('client').description('let other programs introspect, revoke or provision')
   const allowed = Object.entries(PERMISSIONS).map(([name, meaning]) => `\n  ${name.padEnd(12)}${meaning}`)
 
@@ -20,7 +20,7 @@ export function addClientCommands(program: Command): void {
     .addHelpText('after', `\nPermissions:${allowed.join('')}`)
     .action((name: string, { allow, json }: Options & { allow: Permission[] }) =>
       withStores(async ({ stores, actions }) => {
-        const secret = await createClients(stores).add(name, allow)
+        const secret = await createServiceClients(stores).add(name, allow)
         actions.record('client_added', originHere(), { client: name })
         const added = { name, secret, permissions: allow }
         process.stdout.write(json ? `${JSON.stringify(added)}\n` : instructions(added))
@@ -33,7 +33,7 @@ export function addClientCommands(program: Command): void {
     .option('--json', 'print JSON')
     .action(({ json }: Options) =>
       withStores(async ({ stores }) => {
-        const clients = await createClients(stores).all()
+        const clients = await createServiceClients(stores).all()
         const shown = clients.map(({ name, permissions, createdAt }) => ({
           name,
           permissions,
@@ -49,7 +49,7 @@ export function addClientCommands(program: Command): void {
     .argument('<name>')
     .action((name: string) =>
       withStores(async ({ stores, actions }) => {
-        await createClients(stores).remove(name)
+        await createServiceClients(stores).remove(name)
         actions.record('client_removed', originHere(), { client: name })
         process.stdout.write(`${name} has no access any more, at the latest in 5 seconds\n`)
       }),

@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { OperatorError } from '../refusals/operator-error.js'
 import { Refusal } from '../refusals/refusal.js'
-import type { Permission, ServiceClient, ServiceClients } from '../stores/postgres/service-clients.js'
+import type { Permission, ServiceClient, ServiceClientRows } from '../stores/postgres/service-clients.js'
 
 export type { Permission, ServiceClient } from '../stores/postgres/service-clients.js'
 
@@ -34,14 +34,14 @@ export interface Credentials {
   secret: string
 }
 
-export type Clients = ReturnType<typeof createClients>
+export type ServiceClients = ReturnType<typeof createServiceClients>
 
 /**
  * The programs that have credentials of their own. The list is read when it is used, at most once a second, and kept in
  * memory: only the first request after a pause waits for it, and none is served by one that is older than
  * {@link TRUSTED_FOR_MS}.
  */
-export function createClients({ serviceClients }: { serviceClients: ServiceClients }) {
+export function createServiceClients({ serviceClients }: { serviceClients: ServiceClientRows }) {
   let known = new Map<string, { digest: Buffer; client: ServiceClient }>()
   const recognised = new LRUCache<string, ServiceClient>({ max: REMEMBERED_SPELLINGS })
   let readAt = Number.NEGATIVE_INFINITY

@@ -7,7 +7,7 @@ import { createBatch } from './batch.js'
 import type { Session } from './session.js'
 
 interface Needs {
-  accounts: Pick<Accounts, 'findStandings'>
+  accounts: Pick<Accounts, 'readEntries'>
   registry: SessionRegistry
   tokens: Pick<Tokens, 'read'>
   passwords: Pick<Passwords, 'giveWay'>
@@ -49,21 +49,21 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
     passwords.giveWay()
     const users = tokens.map(({ user }) => user)
     const userIds = users.map(({ userId }) => userId)
-    const [standings, entries] = await Promise.all([accounts.findStandings(users), registry.read(userIds)])
-    return tokens.map((token, index) => judged(token, standings[token.session.userId], entries[index]))
+    const [inD, inR] = await Promise.all([accounts.readEntries(users), registry.read(userIds)])
+    return tokens.map((token, index) => judged(token, inD[token.session.userId], inR[index]))
   }
 
   /** The token where its session lives, and otherwise why it does not. */
   function judged(
     token: VerifiedToken,
-    standing: string | undefined,
-    entry: string | null | undefined | Error,
+    inD: string | undefined,
+    inR: string | null | undefined | Error,
   ): VerifiedToken | Error {
-    const { session, entry: live } = token
-    if (entry instanceof Error) return entry
-    if (standing !== live) return new Refusal(reasonIn(standing))
-    if (entry === live) return token
-    const remembered = parseEntry(entry)
+    const { session, entry } = token
+    if (inR instanceof Error) return inR
+    if (inD !== entry) return new Refusal(reasonIn(inD))
+    if (inR === entry) return token
+    const remembered = parseEntry(inR)
     if (remembered && remembered.stamp >= session.loginTime) {
       // R remembers something later than D does: D has lost it, and what was ended stays ended.
       return new Refusal(endedBy(remembered))
@@ -84,10 +84,10 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
   }
 }
 
-/** Why a session does not live whose user stands otherwise in D. */
-function reasonIn(standing: string | undefined) {
-  const held = parseEntry(standing)
-  return held ? endedBy(held) : 'user_disabled'
+/** Why a session does not live of whose user D says this. */
+function reasonIn(inD: string | undefined) {
+  const entry = parseEntry(inD)
+  return entry ? endedBy(entry) : 'user_disabled'
 }
 
 function endedBy({ sessionId }: RegistryEntry) {

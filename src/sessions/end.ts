@@ -1,9 +1,9 @@
 import type { Accounts } from '../stores/postgres/accounts.js'
-import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import type { Tokens } from '../tokens/tokens.js'
 import { ANSWER_BUDGET_MS, startBudget } from './budget.js'
-import { isHeld, readAfterMiss } from './held-session.js'
 import type { Session } from './session.js'
+import { isCurrent, readAfterMiss } from './session-state.js'
 
 interface Needs {
   accounts: Pick<Accounts, 'findSession' | 'endSession'>
@@ -28,16 +28,16 @@ export function createEnd({ accounts, registry, tokens }: Needs) {
     const { session } = tokens.read(token)
     const { userId, sessionId, loginTime: stamp } = session
 
-    const held = await accounts.findSession(userId)
-    if (!held) return session
+    const state = await accounts.findSession(userId)
+    if (!state) return session
     // Step "end in D".
-    const ended = isHeld(held, session)
-      ? await budget.commit(held.clock, (deadline, limitMs) =>
+    const ended = isCurrent(state, session)
+      ? await budget.commit(state.clock, (deadline, limitMs) =>
           accounts.endSession({ userId, sessionId, stamp, deadline }, limitMs),
         )
-      : held
+      : state
     const left = ended ?? (await readAfterMiss(accounts, session, budget))
-    await joinHeld(registry, left, held.clock.database, budget.limit())
+    await joinState(registry, left, state.clock.database, budget.limit())
     return session
   }
 }

@@ -2,11 +2,11 @@ import { requireUncommon } from '../passwords/password-rules.js'
 import type { Passwords } from '../passwords/passwords.js'
 import { Refusal } from '../refusals/refusal.js'
 import type { Accounts } from '../stores/postgres/accounts.js'
-import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import { HASHING_BUDGET_MS, startBudget } from './budget.js'
-import { readAfterMiss } from './held-session.js'
 import { type createPasswordProof, invalidCredentials } from './password-proof.js'
 import type { Session } from './session.js'
+import { readAfterMiss } from './session-state.js'
 
 /** The current password and the wanted one, and the network that they came from. */
 export interface PasswordChange {
@@ -56,6 +56,6 @@ export function createPasswordChange({ accounts, registry, passwords, provePassw
       await readAfterMiss(accounts, session, budget)
       throw new Refusal('session_ended')
     }
-    await joinHeld(registry, ended, account.clock.database, budget.limit())
+    await joinState(registry, ended, account.clock.database, budget.limit())
   }
 }

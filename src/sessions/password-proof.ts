@@ -4,9 +4,9 @@ import type { Throttle } from '../passwords/throttle.js'
 import { Refusal } from '../refusals/refusal.js'
 import type { Account } from '../stores/postgres/accounts.js'
 import type { Familiarity, LoginPlaces } from '../stores/postgres/login-places.js'
-import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import type { Budget } from './budget.js'
-import { NOBODY } from './held-session.js'
+import { NOBODY } from './session-state.js'
 
 interface Needs {
   places: Pick<LoginPlaces, 'familiarity'>
@@ -55,7 +55,7 @@ export function createPasswordProof({ places, registry, passwords, throttle }: N
    */
   async function proveWritable(account: Account | undefined): Promise<void> {
     // Without an account the same write goes to nobody's entry: it takes the same time.
-    await joinHeld(registry, account ?? NOBODY, Date.now())
+    await joinState(registry, account ?? NOBODY, Date.now())
   }
 }
 

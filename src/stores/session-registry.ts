@@ -1,7 +1,4 @@
-import { Cluster, type Result } from 'ioredis'
-import type { HeldSession } from './postgres/accounts.js'
-import type { RedisConnections } from './redis/redis.js'
-import { createStoreCall, isBug, type StoreLog } from './store-call.js'
+import type { SessionState } from './postgres/accounts.js'
 
 /** The newest event that the registry knows of a user: a login, or an ending (a tombstone, without session). */
 export interface RegistryEntry {
@@ -10,7 +7,7 @@ export interface RegistryEntry {
 }
 
 /** An entry as the registry holds it, and as the authority shows what it holds: `<stamp>.<session id>`, a tombstone `<stamp>.`. */
-export function spell({ stamp, sessionId }: RegistryEntry): string {
+export function formatEntry({ stamp, sessionId }: RegistryEntry): string {
   return `${stamp}.${sessionId ?? ''}`
 }
 
@@ -48,102 +45,15 @@ export interface SessionRegistry {
 export const KEPT_AFTER_EXPIRY_MS = 5 * 60_000
 
 /**
- * Stamps are compared as decimal text, by length and then letter by letter: Lua's numbers are doubles. A value of
- * another form (an older system's raw token) counts as stamp 0. An equal entry is written again rather than
- * skipped: a join that succeeds has also proved that Redis takes writes. DEL is never used: it would forget
- * the stamp that keeps late writes out. Nor does an entry ever expire earlier than the one before it would have: when
- * the lifetime of tokens is made shorter, the older ones still live as long as they say.
- */
-const JOIN = `
-local held = redis.call('GET', KEYS[1])
-local heldStamp, heldSession
-if held then heldStamp, heldSession = string.match(held, '^(%d+)%.([%w_-]*)$') end
-if heldStamp then
-  local stamp, session = ARGV[1], ARGV[2]
-  if #heldStamp > #stamp or (#heldStamp == #stamp and heldStamp > stamp) then return 0 end
-  if heldStamp == stamp and heldSession ~= session then
-    if heldSession == '' then return 0 end
-    if session ~= '' then return -1 end
-  end
-end
-local entry, left = ARGV[1] .. '.' .. ARGV[2], redis.call('PTTL', KEYS[1])
-redis.call('SET', KEYS[1], entry)
-redis.call('PEXPIREAT', KEYS[1], ARGV[3])
-if left > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1], entry, 'PX', left) end
-return 1
-`
-
-declare module 'ioredis' {
-  interface RedisCommander<Context> {
-    joinSession(key: string, stamp: string, sessionId: string, expiresAt: string): Result<number, Context>
-  }
-}
-
-/**
  * Step "join what D holds": the session that stands, or after an ending the tombstone.
  *
  * @param held what the authority holds of the user; an entry without expiry may be forgotten as if it expired `now`.
  */
-export function joinHeld(
+export function joinState(
   registry: Pick<SessionRegistry, 'join'>,
-  { userId, stamp, sessionId, expiresAt }: HeldSession,
+  { userId, stamp, sessionId, expiresAt }: SessionState,
   now: number,
   limitMs?: number,
 ): Promise<Joined> {
   return registry.join(userId, { stamp: stamp ?? 0, sessionId }, expiresAt ?? now, limitMs)
-}
-
-interface Needs {
-  redis: RedisConnections
-  log: StoreLog
-}
-
-/** The registry in Redis: `jwt_token:<user id>` holds the entry as it is spelled. */
-export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegistry {
-  const { reader, writer } = redis
-  // EVALSHA, and EVAL where Redis has forgotten the script.
-  writer.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
-  const call = createRedisCall(log)
-
-  return { read: reader instanceof Cluster ? readFromNodes : read, join, ping }
-
-  function read(userIds: readonly number[]): Promise<(string | null)[]> {
-    return call(() => reader.mget(userIds.map(keyOf)))
-  }
-
-  /** No command asks for keys of several slots: the client sends the commands for one node together. */
-  function readFromNodes(userIds: readonly number[]): Promise<(string | null | Error)[]> {
-    return Promise.all(userIds.map((userId) => call(() => reader.get(keyOf(userId))).catch(asError)))
-  }
-
-  async function join(
-    userId: number,
-    entry: RegistryEntry,
-    expiresAt: number,
-    limitMs?: number,
-  ): Promise<Joined> {
-    const until = String(Math.ceil(expiresAt) + KEPT_AFTER_EXPIRY_MS)
-    const answer = await call(
-      () => writer.joinSession(keyOf(userId), String(entry.stamp), entry.sessionId ?? '', until),
-      limitMs,
-    )
-    return answer === 1 ? 'held' : answer === 0 ? 'newer' : 'collision'
-  }
-
-  async function ping(): Promise<void> {
-    await Promise.all([call(() => reader.ping()), call(() => writer.ping())])
-  }
-}
-
-/** Any error of the client means that Redis is away, read-only, full or loading; a programming error does not. */
-export function createRedisCall(log: StoreLog) {
-  return createStoreCall({ store: 'redis', log, meansAway: (error) => !isBug(error) })
-}
-
-function keyOf(userId: number): string {
-  return `jwt_token:${userId}`
-}
-
-function asError(error: Error): Error {
-  return error
 }

@@ -12,13 +12,14 @@ import type { PostgresAddress } from './postgres/address.js'
 import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './postgres/login-places.js'
 import { createPostgres, migrate, reachPostgres, requireCurrentSchema } from './postgres/postgres.js'
 import {
-  createServiceClients,
+  createServiceClientRows,
   prepareClientStatements,
-  type ServiceClients,
+  type ServiceClientRows,
 } from './postgres/service-clients.js'
 import { createRedisAttemptCounts } from './redis/attempt-counts.js'
 import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis/redis.js'
-import { createRedisSessionRegistry, joinHeld, type SessionRegistry } from './session-registry.js'
+import { createRedisSessionRegistry } from './redis/session-registry.js'
+import { joinState, type SessionRegistry } from './session-registry.js'
 import type { StoreLog } from './store-call.js'
 
 /** How long the start waits for a store that does not answer yet, in milliseconds. */
@@ -29,7 +30,7 @@ const RETRY_MS = 100
 
 export interface Stores {
   accounts: Accounts
-  serviceClients: ServiceClients
+  serviceClients: ServiceClientRows
   places: LoginPlaces
   registry: SessionRegistry
   counts: AttemptCounts
@@ -136,7 +137,7 @@ export function postgresStores(address: PostgresAddress, log: StoreLog) {
   })
   return {
     accounts: createAccounts(postgres),
-    serviceClients: createServiceClients(postgres),
+    serviceClients: createServiceClientRows(postgres),
     places: createLoginPlaces(postgres),
     close: postgres.close,
   }
@@ -144,7 +145,7 @@ export function postgresStores(address: PostgresAddress, log: StoreLog) {
 
 /** Memory forgets at every start: join what the authority holds, so that sessions outlive a restart. */
 async function restore(registry: SessionRegistry, accounts: Accounts): Promise<void> {
-  for (const held of await accounts.liveSessions()) await joinHeld(registry, held, Date.now())
+  for (const held of await accounts.liveSessions()) await joinState(registry, held, Date.now())
 }
 
 /** Tries until it succeeds, saying once a second what it waits for. @throws OperatorError after a minute */

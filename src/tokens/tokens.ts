@@ -4,8 +4,8 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../refusals/refusal.js'
 import type { Session } from '../sessions/session.js'
-import type { AskedUser } from '../stores/postgres/standings.js'
-import { spell } from '../stores/session-registry.js'
+import type { AskedUser } from '../stores/postgres/entries.js'
+import { formatEntry } from '../stores/session-registry.js'
 import type { KeyRing, RingKey } from './keys/key-ring.js'
 
 /** The claims of a token. `iat` and `exp` in seconds; `login_time` is the session's stamp in milliseconds. */
@@ -144,7 +144,7 @@ function readClaims(claims: Claims): VerifiedToken {
   return {
     session: { userId, sessionId, loginTime, expiresAt },
     claims,
-    entry: spell({ stamp: loginTime, sessionId }),
+    entry: formatEntry({ stamp: loginTime, sessionId }),
     user: { userId, ctid: undefined },
   }
 }

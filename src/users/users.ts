@@ -7,7 +7,7 @@ import { DETAILS } from '../refusals/messages.js'
 import { Refusal, Unavailable } from '../refusals/refusal.js'
 import { ANSWER_BUDGET_MS, type Budget, HASHING_BUDGET_MS, startBudget } from '../sessions/budget.js'
 import type { Account, AccountChange, Accounts } from '../stores/postgres/accounts.js'
-import { joinHeld, type SessionRegistry } from '../stores/session-registry.js'
+import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import { canonicalMobile } from './mobiles.js'
 
 /** Whom an operator, or a sibling service, means. */
@@ -120,7 +120,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     const found = await account(ref)
     await requireUncommon(password, 'password', found.mobile)
     // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
-    await joinHeld(registry, found, found.clock.database)
+    await joinState(registry, found, found.clock.database)
     const claimant = { account: found.mobile, network: PROVISIONING }
     const passwordHash = await passwords.hash(password, claimant, budget.end)
     return commit(
@@ -153,7 +153,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     const changed = await budget.commit(clock, (deadline, limitMs) => write({ userId, deadline }, limitMs))
     if (!changed) throw tooLate()
     await Promise.all([
-      joinHeld(registry, changed, clock.database, budget.limit()),
+      joinState(registry, changed, clock.database, budget.limit()),
       forgives && throttle.forget(mobile, budget.limit()),
     ])
     return asUser(changed)

@@ -1,12 +1,8 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createMemorySessionRegistry } from '../../src/stores/embedded/session-registry.js'
-import {
-  createRedisSessionRegistry,
-  parseEntry,
-  type RegistryEntry,
-  type SessionRegistry,
-} from '../../src/stores/session-registry.js'
+import { createRedisSessionRegistry } from '../../src/stores/redis/session-registry.js'
+import { parseEntry, type RegistryEntry, type SessionRegistry } from '../../src/stores/session-registry.js'
 import { silent } from '../helper.js'
 import { startRedis } from '../support/servers.js'
 

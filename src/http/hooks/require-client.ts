@@ -5,10 +5,10 @@ import type { ActionLog } from '../../logs/action-log.js'
 import type { Throttle } from '../../passwords/throttle.js'
 import { Refusal } from '../../refusals/refusal.js'
 import type {
-  Clients,
   Credentials,
   Permission,
   ServiceClient,
+  ServiceClients,
 } from '../../service-clients/service-clients.js'
 import { textOf } from '../../text/utf8.js'
 import { documentGuard } from '../openapi.js'
@@ -19,12 +19,12 @@ import { isRepeated } from '../repeated-header.js'
 declare module 'fastify' {
   interface FastifyRequest {
     /** The name of the service client whose request this is. Only there behind requireClient. */
-    client: string
+    serviceClient: string
   }
 }
 
 interface Needs {
-  clients: Pick<Clients, 'recall' | 'authenticate'>
+  serviceClients: Pick<ServiceClients, 'recall' | 'authenticate'>
   permission: Permission
   throttle: Pick<Throttle, 'countWrongClient'>
   actions: Pick<ActionLog, 'record'>
@@ -36,20 +36,20 @@ const EVENTS = { refused: 'client_refused', throttled: 'client_throttled' } as c
  * Routes in the scope where this is registered run only for a service client that shows its name and secret (HTTP Basic, RFC
  * 7617) and has this permission, and say so in the OpenAPI document. It is asked before the body is read.
  */
-export const requireClient = fp<Needs>(async (scope, { clients, permission, throttle, actions }) => {
-  scope.decorateRequest('client', '')
+export const requireClient = fp<Needs>(async (scope, { serviceClients, permission, throttle, actions }) => {
+  scope.decorateRequest('serviceClient', '')
   scope.addHook('onRoute', (route) =>
     documentGuard(route, [{ client: [] }], ['invalid_client', 'not_allowed', 'too_many_attempts']),
   )
   scope.addHook('onRequest', (request, _reply, done) => {
     // At once where it can be: a body that arrives while its route is waited for has to be kept, and costs twice as much.
-    const recalled = clients.recall(authorizationOf(request))
+    const recalled = serviceClients.recall(authorizationOf(request))
     if (recalled?.permissions.includes(permission)) {
-      request.client = recalled.name
+      request.serviceClient = recalled.name
       return done()
     }
     authenticate(request).then((name) => {
-      request.client = name
+      request.serviceClient = name
       done()
     }, done)
   })
@@ -70,7 +70,7 @@ export const requireClient = fp<Needs>(async (scope, { clients, permission, thro
 
   async function authenticated(authorization: string, network: string): Promise<ServiceClient> {
     try {
-      return await clients.authenticate(presentedCredentials(authorization), authorization)
+      return await serviceClients.authenticate(presentedCredentials(authorization), authorization)
     } catch (error) {
       if (error instanceof Refusal && error.slug === 'invalid_client')
         await throttle.countWrongClient(network)

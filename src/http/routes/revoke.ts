@@ -31,7 +31,7 @@ export const revoke: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
   app.post('/revoke', { schema }, async (request, reply) => {
     const { userId } = (await sessions.end(request.body.token).catch(asAbsent)) ?? {}
     if (userId !== undefined) {
-      actions.record('session_revoked', originOf(request), { user_id: userId, client: request.client })
+      actions.record('session_revoked', originOf(request), { user_id: userId, client: request.serviceClient })
     }
     return reply.send(undefined)
   })

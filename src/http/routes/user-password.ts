@@ -29,7 +29,7 @@ export const userPassword: FastifyPluginAsyncTypebox<Needs> = async (app, { user
 
   app.put('/users/:id/password', { schema }, async (request) => {
     const { userId } = await users.setPassword({ userId: request.params.id }, request.body.password)
-    actions.record('password_changed', originOf(request), { user_id: userId, client: request.client })
+    actions.record('password_changed', originOf(request), { user_id: userId, client: request.serviceClient })
     return done()
   })
 }

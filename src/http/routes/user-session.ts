@@ -28,7 +28,7 @@ export const userSession: FastifyPluginAsyncTypebox<Needs> = async (app, { users
 
   app.delete('/users/:id/session', { schema }, async (request) => {
     const { userId } = await users.endSession({ userId: request.params.id })
-    actions.record('session_ended', originOf(request), { user_id: userId, client: request.client })
+    actions.record('session_ended', originOf(request), { user_id: userId, client: request.serviceClient })
     return done()
   })
 }

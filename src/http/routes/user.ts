@@ -49,7 +49,7 @@ export const user: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actio
   app.patch('/users/:id', { schema: changed }, async (request) => {
     const { change, event } = CHANGES[request.body.status]
     const user = await users[change]({ userId: request.params.id })
-    actions.record(event, originOf(request), { user_id: user.userId, client: request.client })
+    actions.record(event, originOf(request), { user_id: user.userId, client: request.serviceClient })
     return ok(recordOf(user))
   })
 }

@@ -31,7 +31,7 @@ export const addUser: FastifyPluginAsyncTypebox<Needs> = async (app, { users, ac
 
   app.post('/users', { schema }, async (request) => {
     const user = await users.add(request.body)
-    actions.record('user_added', originOf(request), { user_id: user.userId, client: request.client })
+    actions.record('user_added', originOf(request), { user_id: user.userId, client: request.serviceClient })
     return ok(recordOf(user))
   })
 }

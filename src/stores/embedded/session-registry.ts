@@ -1,9 +1,9 @@
 import {
+  formatEntry,
   type Joined,
   KEPT_AFTER_EXPIRY_MS,
   type RegistryEntry,
   type SessionRegistry,
-  spell,
 } from '../session-registry.js'
 
 /** Entries between two sweeps for expired ones. */
@@ -19,7 +19,7 @@ export function createMemorySessionRegistry(): SessionRegistry {
   async function read(userIds: readonly number[]): Promise<(string | null)[]> {
     return userIds.map((userId) => {
       const held = alive(userId)
-      return held ? spell(held) : null
+      return held ? formatEntry(held) : null
     })
   }
 

@@ -1,9 +1,9 @@
 import type { AccountStatements, CostsOfPage, NewAccount } from './account-statements.js'
+import { type AskedUser, type Entries, readEntries as readEntriesOver } from './entries.js'
 import type { Postgres } from './postgres.js'
-import { type AskedUser, findStandings as findStandingsOver, type Standings } from './standings.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
-export interface HeldSession {
+export interface SessionState {
   userId: number
   /** Orders the user's logins and endings; null before the first login. */
   stamp: number | null
@@ -13,7 +13,7 @@ export interface HeldSession {
 }
 
 /** The same, and when the database said it. */
-export interface SessionReading extends HeldSession {
+export interface SessionReading extends SessionState {
   status: 'active' | 'disabled'
   clock: ClockReading
 }
@@ -71,7 +71,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     findByMobile,
     findById,
     findSession,
-    findStandings,
+    readEntries,
     beginSession,
     endSession,
     changePassword,
@@ -99,9 +99,9 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return read(await postgres.run((statements) => statements.findSession.execute({ userId }), limitMs))
   }
 
-  /** How these users stand: what a check compares, and nothing more. */
-  function findStandings(users: readonly AskedUser[]): Promise<Standings> {
-    return postgres.check((sql) => findStandingsOver(sql, users))
+  /** What D says of these users: what a check compares, and nothing more. */
+  function readEntries(users: readonly AskedUser[]): Promise<Entries> {
+    return postgres.check((sql) => readEntriesOver(sql, users))
   }
 
   /** The commit point of a login. Undefined when hash, status or stamp have moved, or the deadline has passed. */
@@ -114,7 +114,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
   async function endSession(
     end: { userId: number; sessionId: string; stamp: number; deadline: number },
     limitMs: number,
-  ): Promise<HeldSession | undefined> {
+  ): Promise<SessionState | undefined> {
     const [row] = await postgres.run((statements) => statements.endSession.execute(end), limitMs)
     return row
   }
@@ -130,7 +130,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
       deadline: number
     },
     limitMs: number,
-  ): Promise<HeldSession | undefined> {
+  ): Promise<SessionState | undefined> {
     const [row] = await postgres.run((statements) => statements.changePassword.execute(change), limitMs)
     return row
   }
@@ -176,7 +176,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
   }
 
   /** Every session that has not ended or expired. Reads the whole table: for the embedded start only. */
-  async function liveSessions(): Promise<HeldSession[]> {
+  async function liveSessions(): Promise<SessionState[]> {
     return postgres.run((statements) => statements.liveSessions.execute(), 10_000)
   }
 

@@ -15,10 +15,10 @@ export interface ServiceClient {
   createdAt: string
 }
 
-export type ServiceClients = ReturnType<typeof createServiceClients>
+export type ServiceClientRows = ReturnType<typeof createServiceClientRows>
 
 /** The service clients in PostgreSQL. Every method throws Unavailable when it does not answer in time. */
-export function createServiceClients(postgres: Pick<Postgres<ClientStatements>, 'run'>) {
+export function createServiceClientRows(postgres: Pick<Postgres<ClientStatements>, 'run'>) {
   return { all, add, remove }
 
   /** Every client, by name: a service has a handful of them. */

@@ -7,9 +7,9 @@ import {
   ROW_KEPT_MS,
   type Taken,
 } from '../attempt-counts.js'
-import { createRedisCall } from '../session-registry.js'
 import type { StoreLog } from '../store-call.js'
 import type { RedisClient } from './redis.js'
+import { createRedisCall } from './session-registry.js'
 
 /**
  * One hash per key: a field per counter holds "failures opensAt pending leaseEnds", and `in_row`

@@ -1,6 +1,6 @@
 import { END, LOG_IN, type Mutant, PASSWORD_CHANGE, PASSWORD_LENGTH, STATEMENTS } from '../mutant.js'
 
-const isHeld = 'const ended = isHeld(held, session)\n'
+const isCurrent = 'const ended = isCurrent(state, session)\n'
 const ends = "update('end_session', ended, and(sameUser, sameSession, beforeDeadline))"
 
 /** Logging in, logging out and changing the password, less one condition at a time. */
@@ -9,7 +9,7 @@ export const credentialMutants: Mutant[] = [
     name: 'logout ends whatever session the user has',
     caughtBy: ['logout'],
     edits: [
-      { file: END, find: isHeld, replace: 'const ended = true\n' },
+      { file: END, find: isCurrent, replace: 'const ended = true\n' },
       { file: STATEMENTS, find: ends, replace: ends.replace('sameSession, ', '') },
     ],
   },

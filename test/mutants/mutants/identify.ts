@@ -1,9 +1,9 @@
-import { BATCH, CHECK, type Mutant, STANDINGS, TOKENS } from '../mutant.js'
+import { BATCH, CHECK, ENTRIES, type Mutant, TOKENS } from '../mutant.js'
 
 const SAY = 'each store has its say'
-const compared = 'if (standing !== live)'
-const agreed = 'if (entry === live)'
-const asked = 'judged(token, standings[token.session.userId], entries[index])'
+const compared = 'if (inD !== entry)'
+const agreed = 'if (inR === entry)'
+const asked = 'judged(token, inD[token.session.userId], inR[index])'
 
 const found = "keys.find(token.slice(0, token.indexOf('.')))"
 
@@ -21,7 +21,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: CHECK,
         find: compared,
-        replace: "if (parseEntry(standing ?? '')?.stamp !== session.loginTime)",
+        replace: "if (parseEntry(inD ?? '')?.stamp !== session.loginTime)",
       },
     ],
   },
@@ -32,7 +32,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: CHECK,
         find: compared,
-        replace: "if (parseEntry(standing ?? '')?.sessionId !== session.sessionId)",
+        replace: "if (parseEntry(inD ?? '')?.sessionId !== session.sessionId)",
       },
     ],
   },
@@ -43,7 +43,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: CHECK,
         find: agreed,
-        replace: "if (parseEntry(entry ?? '')?.stamp === session.loginTime)",
+        replace: "if (parseEntry(inR ?? '')?.stamp === session.loginTime)",
       },
     ],
   },
@@ -54,7 +54,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: CHECK,
         find: agreed,
-        replace: "if (parseEntry(entry ?? '')?.sessionId === session.sessionId)",
+        replace: "if (parseEntry(inR ?? '')?.sessionId === session.sessionId)",
       },
     ],
   },
@@ -63,7 +63,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: [SAY],
     edits: [
       {
-        file: STANDINGS,
+        file: ENTRIES,
         find: " when 'active'\n",
         replace: ' when status\n',
       },
@@ -76,7 +76,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: CHECK,
         find: asked,
-        replace: 'judged(token, standings[token.session.userId], token.entry)',
+        replace: 'judged(token, inD[token.session.userId], token.entry)',
       },
     ],
   },
@@ -87,7 +87,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: CHECK,
         find: asked,
-        replace: 'judged(token, token.entry, entries[index])',
+        replace: 'judged(token, token.entry, inR[index])',
       },
     ],
   },
@@ -102,8 +102,8 @@ export const identifyMutants: Mutant[] = [
     edits: [
       {
         file: CHECK,
-        find: 'standings[token.session.userId]',
-        replace: 'Object.values(standings)[index]',
+        find: 'inD[token.session.userId]',
+        replace: 'Object.values(inD)[index]',
       },
     ],
   },
@@ -112,7 +112,7 @@ export const identifyMutants: Mutant[] = [
     caughtBy: ['many questions at once', SAY],
     edits: [
       {
-        file: STANDINGS,
+        file: ENTRIES,
         find: 'if (missing.length === 0)',
         replace: 'if (ctids.length === users.length)',
       },

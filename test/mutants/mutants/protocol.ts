@@ -47,9 +47,9 @@ export const protocolMutants: Mutant[] = [
       forget,
       {
         file: END,
-        find: 'const held = await accounts.findSession(userId);\n        if (!held)\n            return session;',
+        find: 'const state = await accounts.findSession(userId);\n        if (!state)\n            return session;',
         replace:
-          'await registry.forget(userId);\n        const held = undefined;\n        if (!held)\n            return session;',
+          'await registry.forget(userId);\n        const state = undefined;\n        if (!state)\n            return session;',
       },
     ],
   },
@@ -60,7 +60,7 @@ export const protocolMutants: Mutant[] = [
       forget,
       {
         file: END,
-        find: 'await joinHeld(registry, left, held.clock.database, budget.limit());',
+        find: 'await joinState(registry, left, state.clock.database, budget.limit());',
         replace: 'await registry.forget(userId);',
       },
     ],
@@ -168,7 +168,7 @@ export const protocolMutants: Mutant[] = [
     caughtBy: ['how long an entry is kept'],
     edits: [
       {
-        file: REGISTRY,
+        file: 'stores/session-registry.js',
         find: 'KEPT_AFTER_EXPIRY_MS = 5 * 60_000',
         replace: 'KEPT_AFTER_EXPIRY_MS = -60_000',
       },

@@ -1,6 +1,6 @@
 import { type Mutant, STATEMENTS, USERS } from '../mutant.js'
 
-const joined = 'joinHeld(registry, changed, clock.database, budget.limit()),'
+const joined = 'joinState(registry, changed, clock.database, budget.limit()),'
 
 /** What a sibling does with users, less one part at a time. */
 export const userMutants: Mutant[] = [
@@ -45,6 +45,6 @@ export const userMutants: Mutant[] = [
   {
     name: 'no canary before a password is set',
     caughtBy: ['provisioning while Redis is full'],
-    edits: [{ file: USERS, find: 'await joinHeld(registry, found, found.clock.database);', replace: '' }],
+    edits: [{ file: USERS, find: 'await joinState(registry, found, found.clock.database);', replace: '' }],
   },
 ]

@@ -20,7 +20,7 @@ t.test('how users stand is read where their rows were found last', async (t) => 
   const user = asked(one)
 
   t.test('nowhere at first, and then noted', async (t) => {
-    t.strictSame(await accounts.findStandings([user]), { [one]: '0.' })
+    t.strictSame(await accounts.readEntries([user]), { [one]: '0.' })
     t.equal(user.ctid, await rowOf(one))
   })
 
@@ -28,15 +28,15 @@ t.test('how users stand is read where their rows were found last', async (t) => 
     await logIn(one, 5)
 
     t.not(user.ctid, await rowOf(one), 'it has moved')
-    t.strictSame(await accounts.findStandings([user]), { [one]: '5.s5' })
+    t.strictSame(await accounts.readEntries([user]), { [one]: '5.s5' })
     t.equal(user.ctid, await rowOf(one))
-    t.strictSame(await accounts.findStandings([user]), { [one]: '5.s5' })
+    t.strictSame(await accounts.readEntries([user]), { [one]: '5.s5' })
   })
 
   t.test('also where somebody else’s row is there now', async (t) => {
     user.ctid = await rowOf(other)
 
-    const standings = await accounts.findStandings([user])
+    const standings = await accounts.readEntries([user])
 
     t.equal(standings[one], '5.s5')
     t.equal(user.ctid, await rowOf(one))
@@ -45,24 +45,24 @@ t.test('how users stand is read where their rows were found last', async (t) => 
   t.test('also when all rows have moved, and for several at once', async (t) => {
     await logIn(other, 6)
     const users = [asked(other), user, asked(one)]
-    await accounts.findStandings(users)
+    await accounts.readEntries(users)
     const before = users.map(({ ctid }) => ctid)
     await sql`vacuum full user_login`
 
-    t.strictSame(await accounts.findStandings(users), { [one]: '5.s5', [other]: '6.s6' })
+    t.strictSame(await accounts.readEntries(users), { [one]: '5.s5', [other]: '6.s6' })
     t.notSame(
       users.map(({ ctid }) => ctid),
       before,
     )
-    t.strictSame(await accounts.findStandings(users), { [one]: '5.s5', [other]: '6.s6' })
+    t.strictSame(await accounts.readEntries(users), { [one]: '5.s5', [other]: '6.s6' })
   })
 
   t.test('and nowhere when the user is gone', async (t) => {
     await sql`update user_login set status = 'disabled' where user_id = ${one}`
-    t.strictSame(await accounts.findStandings([user]), { [one]: 'disabled' })
+    t.strictSame(await accounts.readEntries([user]), { [one]: 'disabled' })
     await sql`delete from user_login where user_id = ${one}`
 
-    t.strictSame(await accounts.findStandings([user, asked(other)]), { [other]: '6.s6' })
+    t.strictSame(await accounts.readEntries([user, asked(other)]), { [other]: '6.s6' })
     t.equal(user.ctid, undefined)
   })
 })

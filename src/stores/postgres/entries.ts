@@ -3,8 +3,8 @@ import { PgDialect } from 'drizzle-orm/pg-core'
 import type { Sql } from 'postgres'
 import { userLogin } from './schema.js'
 
-/** By user id, of those that there are: the session of an active user as the registry spells it, or the status of another. */
-export type Standings = Partial<Record<number, string>>
+/** By user id, of those that there are: the entry of an active user, as in the registry, or the status of another. */
+export type Entries = Partial<Record<number, string>>
 
 /**
  * A user who may be asked about many times. Where the row was found last is noted here, and looked at first: an index of many
@@ -16,13 +16,13 @@ export interface AskedUser {
   ctid: string | undefined
 }
 
-/** As the registry spells a session, and an ending; for whom is not active, the status. */
-const standing = sql`case ${userLogin.status} when 'active'
+/** `<stamp>.<session id>`, a tombstone `<stamp>.`; the status of whoever is not active. */
+const entry = sql`case ${userLogin.status} when 'active'
   then coalesce(${userLogin.lastLoginStamp}, 0) || '.' || coalesce(${userLogin.sessionId}, '') else ${userLogin.status} end`
 
-/** Each: the row's ctid, a space, and the standing. */
-const standingsOfUsers = standingsWhere(
-  sql`ctid || ' ' || ${standing}`,
+/** Each: the row's ctid, a space, and the entry. */
+const entriesOfUsers = entriesWhere(
+  sql`ctid || ' ' || ${entry}`,
   sql`${userLogin.userId} = any(${sql.placeholder('userIds')}::bigint[])`,
 )
 
@@ -30,39 +30,39 @@ const standingsOfUsers = standingsWhere(
  * Only the visible version of a row is found, as by any other condition, so an outdated ctid gives nothing, or the row of
  * somebody else. It costs PostgreSQL a quarter less, and half as much where there are a million users.
  */
-const standingsAt = standingsWhere(standing, sql`ctid = any(${sql.placeholder('ctids')}::tid[])`)
+const entriesAt = entriesWhere(entry, sql`ctid = any(${sql.placeholder('ctids')}::tid[])`)
 
-/** How these users stand: what a check compares, and nothing more. */
-export async function findStandings(client: Sql, users: readonly AskedUser[]): Promise<Standings> {
+/** What D says of these users: what a check compares, and nothing more. */
+export async function readEntries(client: Sql, users: readonly AskedUser[]): Promise<Entries> {
   const ctids = users.flatMap(({ ctid }) => ctid ?? [])
   const found =
-    ctids.length === users.length ? await standings(client, standingsAt, `{"${ctids.join('","')}"}`) : {}
+    ctids.length === users.length ? await query(client, entriesAt, `{"${ctids.join('","')}"}`) : {}
   const missing = users.filter(({ userId }) => found[userId] === undefined)
   if (missing.length === 0) return found
   const userIds = missing.map(({ userId }) => userId)
-  const located = await standings(client, standingsOfUsers, `{${userIds.join()}}`)
+  const located = await query(client, entriesOfUsers, `{${userIds.join()}}`)
   return { ...found, ...noteRows(located, missing) }
 }
 
-/** Notes with each user where the row is, and gives the standings alone. */
-function noteRows(located: Standings, users: readonly AskedUser[]): Standings {
-  const standings: Standings = {}
+/** Notes with each user where the row is, and gives the entries alone. */
+function noteRows(located: Entries, users: readonly AskedUser[]): Entries {
+  const entries: Entries = {}
   for (const user of users) {
-    const [ctid, standing] = located[user.userId]?.split(' ') ?? []
+    const [ctid, entry] = located[user.userId]?.split(' ') ?? []
     user.ctid = ctid
-    if (standing !== undefined) standings[user.userId] = standing
+    if (entry !== undefined) entries[user.userId] = entry
   }
-  return standings
+  return entries
 }
 
 /** `list`: an array as PostgreSQL spells it. */
-async function standings(client: Sql, text: string, list: string): Promise<Standings> {
+async function query(client: Sql, text: string, list: string): Promise<Entries> {
   const [row] = await client.unsafe(text, [list], { prepare: true }).values()
   return row?.[0] ?? {}
 }
 
 /** All in one value, because each row and column would cost a check its share. */
-function standingsWhere(value: SQL, where: SQL): string {
+function entriesWhere(value: SQL, where: SQL): string {
   const statement = sql`select json_object_agg(${userLogin.userId}, ${value}) from ${userLogin} where ${where}`
   return new PgDialect().sqlToQuery(statement).sql
 }
