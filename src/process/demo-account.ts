@@ -1,23 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/config.js'
 import { createPasswords } from '../passwords/passwords.js'
-import { createThrottle } from '../passwords/throttle.js'
-import { OPERATOR_BUDGET_MS } from '../sessions/budget.js'
+import { Unavailable } from '../refusals/refusal.js'
+import { COMMIT_MARGIN_MS, deadlineIn, OPERATOR_BUDGET_MS, startBudget } from '../sessions/budget.js'
 import type { Stores } from '../stores/stores.js'
-import { createUsers } from '../users/users.js'
 
 export const DEMO_MOBILE = '+8613800138000'
 
-/** Gives an empty embedded service its first user. The password, or undefined when there is a user already. */
-export async function createDemoAccount(config: Config, stores: Stores): Promise<string | undefined> {
-  if (await stores.accounts.any()) return undefined
-  const passwords = createPasswords({ cost: config.bcryptCost })
+/**
+ * Gives an empty embedded service its first user. The password, or undefined when there is a user already. It is random,
+ * and so spared the estimate that other new passwords go through, whose word lists take 20 MB.
+ */
+export async function createDemoAccount({ bcryptCost }: Config, { accounts }: Stores) {
+  if (await accounts.any()) return undefined
+  const passwords = createPasswords({ cost: bcryptCost })
   try {
-    const region = config.defaultRegion
-    const throttle = createThrottle({ ...stores, ...config.throttle })
-    const users = createUsers({ ...stores, passwords, throttle, region, budgetMs: OPERATOR_BUDGET_MS })
     const password = randomBytes(15).toString('base64url')
-    await users.add({ mobile: DEMO_MOBILE, password })
+    const budget = startBudget(OPERATOR_BUDGET_MS)
+    const claimant = { account: DEMO_MOBILE, network: 'demo' }
+    const passwordHash = await passwords.hash(password, claimant, budget.end)
+    const clock = await accounts.readClock()
+    const limitMs = budget.commitLimit()
+    const account = { mobile: DEMO_MOBILE, passwordHash, deadline: deadlineIn(limitMs, clock) }
+    const added = await accounts.add(account, limitMs + COMMIT_MARGIN_MS)
+    if (!added) throw new Unavailable('postgres: the deadline had passed')
     return password
   } finally {
     await passwords.close()
