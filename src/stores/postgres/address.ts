@@ -5,8 +5,9 @@ import { readTlsFiles } from '../../config/store-urls/tls-files.js'
 import { OperatorError } from '../../refusals/operator-error.js'
 
 /**
- * How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. Behind a pooler that gives every transaction
- * another connection (`transaction`), nothing may be left in a connection, and nothing can be told to it beforehand.
+ * How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. Behind a pooler that gives
+ * every transaction another connection (`transaction`), nothing may be left in a connection, and
+ * nothing can be told to it beforehand.
  */
 export type PostgresAddress = { url: string; pooling?: 'session' | 'transaction' } | { socketPath: string }
 
@@ -72,11 +73,8 @@ export function targetOf(address: PostgresAddress): Target {
  * that is made out to this host: `verify-full`, whatever libpq would make of `prefer` or `require`.
  */
 function tlsOf(host: string, parameters: URLSearchParams): ConnectionOptions | false {
-  const {
-    sslmode: mode,
-    ssl,
-    sslnegotiation,
-  }: Partial<Record<string, string>> = Object.fromEntries(parameters)
+  const given: Partial<Record<string, string>> = Object.fromEntries(parameters)
+  const { sslmode: mode, ssl, sslnegotiation } = given
   const files = readTlsFiles([parameters], (problem) => {
     throw new OperatorError(`DATABASE_URL: ${problem}`)
   })
@@ -92,7 +90,7 @@ function tlsOf(host: string, parameters: URLSearchParams): ConnectionOptions | f
   }
 }
 
-/** Where another connection may have the session next, a statement's name is unknown to it. */
+/** Behind a transaction pooler the next statement may find another session, without those prepared. */
 export function keepsStatements(address: PostgresAddress): boolean {
   return 'socketPath' in address || address.pooling !== 'transaction'
 }

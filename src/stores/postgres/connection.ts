@@ -26,7 +26,7 @@ const NO_TLS = 78
  * asked fails and nothing more can be.
  *
  * It is a client of the driver with exactly one socket. A pool of the driver keeps an entry of every
- * statement for good (bench/postgres-pool-leak.ts). And the driver would reconnect by itself: at once
+ * statement for good (bench/postgres-pool-leak.mjs). And the driver would reconnect by itself: at once
  * and without end where a server accepts and hangs up, with the statement of the lost connection still
  * noted as the one to be answered next.
  */

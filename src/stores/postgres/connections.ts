@@ -3,7 +3,10 @@ import type { Connection } from './connection.js'
 /** Opens a connection, and says when it is lost. */
 type Open<C extends Connection> = (onLost: () => void) => C
 
-/** Several connections, each for one at a time, so that nobody waits behind a statement that waits for a row. */
+/**
+ * Several connections, each lent to one at a time, so that nobody waits behind a statement that waits
+ * for a row. They are opened as they are needed.
+ */
 export function createConnections<C extends Connection>(open: Open<C>, most: number) {
   const all = new Set<C>()
   const idle = new Set<C>()
@@ -11,7 +14,7 @@ export function createConnections<C extends Connection>(open: Open<C>, most: num
 
   return { lend, close }
 
-  /** Does some work over a connection that has nothing else to do, unless that takes longer than the limit to find. */
+  /** Does some work over an idle connection. @throws when none becomes idle within the limit */
   async function lend<T>(work: (connection: C) => Promise<T>, limitMs: number): Promise<T> {
     const until = performance.now() + limitMs
     const connection = await take()
@@ -50,7 +53,7 @@ export function createConnections<C extends Connection>(open: Open<C>, most: num
   }
 }
 
-/** One connection for everybody at once. Statements are pipelined: each is answered when those before it are. */
+/** One connection for everybody at once: a statement is sent before those before it are answered. */
 export function createSharedConnection(open: Open<Connection>) {
   let current: Connection | undefined
 

@@ -3,16 +3,22 @@ import { PgDialect } from 'drizzle-orm/pg-core'
 import type { Sql } from 'postgres'
 import { userLogin } from './schema.js'
 
-/** By user id, of those that there are: the entry of an active user, as in the registry, or the status of another. */
+/**
+ * By user id, of those that there are: the entry of an active user, as in the registry, or the
+ * status of another.
+ */
 export type Entries = Partial<Record<number, string>>
 
 /**
- * A user who may be asked about many times. Where the row was found last is noted here, and looked at first: an index of many
- * users costs PostgreSQL more than the row itself.
+ * A user who may be asked about many times. Where the row was found last is noted here, and looked
+ * at first: an index of many users costs PostgreSQL more than the row itself.
  */
 export interface AskedUser {
   userId: number
-  /** Block and item, as PostgreSQL spells them. Only a hint: what moves the row makes it useless, and never wrong. */
+  /**
+   * Block and item, as PostgreSQL spells them. Only a hint: what moves the row makes it useless, and
+   * never wrong.
+   */
   ctid: string | undefined
 }
 
@@ -27,8 +33,9 @@ const entriesOfUsers = entriesWhere(
 )
 
 /**
- * Only the visible version of a row is found, as by any other condition, so an outdated ctid gives nothing, or the row of
- * somebody else. It costs PostgreSQL a quarter less, and half as much where there are a million users.
+ * Only the visible version of a row is found, as by any other condition, so an outdated ctid gives
+ * nothing, or the row of somebody else. It costs PostgreSQL a quarter less, and half as much where
+ * there are a million users.
  */
 const entriesAt = entriesWhere(entry, sql`ctid = any(${sql.placeholder('ctids')}::tid[])`)
 
