@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { markdownTable } from '../support/markdown-table.js'
+import { installIfPossible, requirePrograms, STORES } from '../support/programs.js'
 import { endOnSignals } from '../support/service-process.js'
 import type { Verdict } from './round.js'
 import { SCENARIOS, SHORT_SELECTION } from './rows.js'
@@ -53,6 +54,9 @@ const HEADINGS = [
   ...['slowest', 'slowest login', 'recovery', 'passed'],
 ]
 
+requirePrograms(STORES)
+// The rows that need these say so where they are missing.
+if (!values.short) installIfPossible(['redis-cli', 'faketime', 'ip'])
 endOnSignals()
 const verdicts: Verdict[] = []
 const notRun: string[] = []

@@ -4,6 +4,7 @@
  * that these can. Ends with 1 when a mistake survived, or when the service without any did not pass.
  */
 import { parseArgs } from 'node:util'
+import { installIfPossible, requirePrograms, STORES } from '../support/programs.js'
 import { endOnSignals } from '../support/service-process.js'
 import type { Mutant } from './mutant.js'
 import { MUTANTS } from './mutants.js'
@@ -37,6 +38,8 @@ if (values.list) {
   process.exit(0)
 }
 
+requirePrograms(STORES)
+installIfPossible(['redis-cli', 'faketime', 'ip'])
 endOnSignals()
 
 const started = performance.now()

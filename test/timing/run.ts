@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { createWorld } from '../faults/world.js'
 import { send, userInserter } from '../helper.js'
 import { markdownTable } from '../support/markdown-table.js'
+import { requirePrograms, STORES } from '../support/programs.js'
 import { addRefusedUsers, measureRefusals, quantile, REFUSALS, type Reason } from '../support/refusals.js'
 import { endOnSignals } from '../support/service-process.js'
 
@@ -21,6 +22,7 @@ if (!Number.isInteger(samples) || samples < 1) {
   process.exit(2)
 }
 
+requirePrograms(STORES)
 endOnSignals()
 const world = await createWorld({ instances: 1, users: 0 })
 const times = await measureAll().finally(world.dispose)
