@@ -1,70 +1,100 @@
 /**
- * `npm test`: finds or installs PostgreSQL, Redis, PgBouncer, Flask, Chromium and the gateways of examples/, starts one
- * PostgreSQL for all test files, runs them with tap, and stops it again; then injects a short selection of the faults, or all
- * of them with `CI=true`. With arguments, which go to tap, only the files that they name: `npm test -- test/http/login.test.ts`.
+ * `npm test` and `npm run test:<tier>`: installs what the chosen tiers of test/tiers.ts need or says what is missing, starts
+ * one PostgreSQL for all test files, runs them with tap, and says of each file as it ends how it went and how long the others
+ * may take. The default tier ends with a selection of the faults.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { migrate } from '../src/stores/postgres/postgres.js'
-import { findProgram, findPython, startPostgres } from './support/servers.js'
+import { buildTests, sourceOf } from './support/built-tests.js'
+import { requirePrograms } from './support/programs.js'
+import { latestLines, summary } from './support/progress.js'
+import { startPostgres } from './support/servers.js'
+import type { FileReport } from './support/tap-reporter.js'
+import { ALONE, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
 
-/** Nothing is left out, however long it takes. */
-const isCi = process.env.CI === 'true'
+const ROOT = fileURLToPath(new URL('../', import.meta.url))
 
-/** Programs, and the Debian packages that they are in. */
-const NEEDED = {
-  'redis-server': 'redis-server',
-  postgres: 'postgresql',
-  initdb: 'postgresql',
-  psql: 'postgresql-client',
-  pgbouncer: 'pgbouncer',
-  nginx: 'nginx',
-  caddy: 'caddy',
-  haproxy: 'haproxy',
-  apache2: 'apache2',
-  'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
-  chromium: 'chromium',
-  openssl: 'openssl',
-  strace: 'strace',
-  'redis-cli': 'redis-tools',
-  ...(isCi && { faketime: 'faketime', ip: 'iproute2' }),
+/** How long what passed took when it last ran on this machine: in milliseconds. */
+const TIMES = resolve(ROOT, '.tap/times.json')
+
+/** The name of the selection of faults among the times. */
+const FAULTS = 'faults'
+
+const TAP = 'node_modules/tap/dist/esm/run.mjs'
+
+const REPORTER = 'test/support/tap-reporter.ts'
+
+/** A file starts servers of its own and waits much, so there are at least two at a time. */
+const AT_A_TIME = Math.max(2, availableParallelism())
+
+const USAGE = `Usage: npm test [-- file | folder | tier …]
+
+Runs what is named, or the default tier and a selection of the faults. The tiers are:
+
+${Object.entries(TIERS)
+  .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}\n`)
+  .join('')}
+For example: npm test -- test/http/login.test.ts
+docs/testing.md says more.
+`
+
+const named = process.argv.slice(2)
+if (named.includes('--help')) {
+  process.stdout.write(USAGE)
+  process.exit()
+}
+const withFaults = named.length === 0
+const chosen = withFaults ? filesOf('default') : [...new Set(named.flatMap(filesNamed))]
+requirePrograms(new Set(chosen.flatMap((file) => TIERS[tierOf(file)].needs)))
+
+const [reporter = '', ...built] = await buildTests([REPORTER, ...chosen]).catch(() => process.exit(1))
+const started = performance.now()
+const times = rememberedTimes()
+const reports: FileReport[] = []
+await runFiles()
+console.log(`\n${summary(reports, performance.now() - started)}`)
+const passed = reports.length === chosen.length && reports.every(({ ok }) => ok)
+process.exitCode = passed && (!withFaults || (await injectFaults())) ? 0 : 1
+rememberTimes()
+
+function filesOf(tier: TierName): string[] {
+  return testFiles().filter((file) => tierOf(file) === tier)
 }
 
-/** The same for modules of Python. */
-const NEEDED_BY_PYTHON = { flask: 'python3-flask', urllib3: 'python3-urllib3' }
-
-installMissing()
-const server = await startPostgres({ args: ['-c', 'max_connections=400'] })
-const stop = async () => server.stop()
-process.once('SIGINT', stop).once('SIGTERM', stop)
-try {
-  await createTemplate(server.url)
-  process.exitCode = await runTap({ ...process.env, TEST_POSTGRES_URL: server.url })
-} finally {
-  await stop()
+/** The test files that an argument names. */
+function filesNamed(argument: string): string[] {
+  if (argument in TIERS) return filesOf(argument as TierName)
+  const path = relative(ROOT, resolve(argument))
+  const files = testFiles().filter((file) => file === path || file.startsWith(`${path}/`))
+  if (files.length > 0) return files
+  process.stderr.write(`${argument}: no such test file, folder or tier\n\n${USAGE}`)
+  process.exit(2)
 }
-// Alone on the machine: what is judged there is also how fast the service answers.
-if (process.exitCode === 0 && process.argv.length === 2) process.exitCode = await injectFaults()
 
-function installMissing(): void {
-  const missing = Object.entries(NEEDED).filter(([program]) => !findProgram(program))
-  if (!findPython(Object.keys(NEEDED_BY_PYTHON))) missing.push(...Object.entries(NEEDED_BY_PYTHON))
-  if (missing.length === 0) return
-  const packages = [...new Set(missing.map(([, name]) => name))]
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
-    console.error(
-      `The tests need ${packages.join(' and ')}. Install them, for example: sudo apt-get install ${packages.join(' ')}`,
-    )
-    process.exit(1)
-  }
-  console.log(`Installing ${packages.join(' and ')} with apt-get; the tests start their own servers.`)
-  // RUNLEVEL=1 keeps Debian from starting the packaged servers.
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
-    const { status } = spawnSync('apt-get', ['-q', ...args], { stdio: 'inherit', env })
-    if (status !== 0) process.exit(status ?? 1)
+async function runFiles(): Promise<void> {
+  const server = await startPostgres({ args: ['-c', 'max_connections=400'] })
+  const stop = () => server.stop()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  try {
+    await createTemplate(server.url)
+    const env = { ...process.env, TEST_POSTGRES_URL: server.url }
+    await buildTapOnce(env)
+    const isAlone = (path: string) => ALONE.includes(sourceOf(path))
+    for (const [jobs, paths] of [
+      [AT_A_TIME, built.filter((path) => !isAlone(path))],
+      [1, built.filter(isAlone)],
+    ] as const) {
+      const args = [`--jobs=${jobs}`, `--reporter=./${reporter}`, ...paths]
+      if (paths.length > 0) await runTap(args, env)
+    }
+  } finally {
+    await stop()
   }
 }
 
@@ -76,30 +106,61 @@ async function createTemplate(url: string): Promise<void> {
   await migrate({ url: url.replace(/postgres$/, 'template_auth') })
 }
 
-async function runTap(env: NodeJS.ProcessEnv): Promise<number> {
-  const files = process.argv.slice(2)
-  if (tapKnowsItsPlugins()) return run('tap', files, 'inherit', env)
-  return (await run('tap', ['build'], 'ignore', env)) || run('tap', files, 'inherit', env)
-}
-
-function injectFaults(): Promise<number> {
-  const which = isCi ? 'all of them' : 'a selection (npm run test:faults has all of them)'
-  console.log(`\nFaults: ${which}, one after the other`)
-  return run('tsx', ['test/faults/run.ts', ...(isCi ? [] : ['--short'])], 'inherit')
-}
-
 /** tap is built with a TypeScript plugin of its own, which .taprc takes out; that counts only once tap is built anew. */
-function tapKnowsItsPlugins(): boolean {
-  const built = new URL('../node_modules/@tapjs/test/test-built/dist/esm/index.js', import.meta.url)
-  return !readFileSync(built, 'utf8').includes('@tapjs/typescript')
+async function buildTapOnce(env: NodeJS.ProcessEnv): Promise<void> {
+  const ofTap = resolve(ROOT, 'node_modules/@tapjs/test/test-built/dist/esm/index.js')
+  if (!readFileSync(ofTap, 'utf8').includes('@tapjs/typescript')) return
+  await once(spawn(process.execPath, [TAP, 'build'], { cwd: ROOT, env, stdio: 'ignore' }), 'exit')
 }
 
-async function run(
-  program: string,
-  args: string[],
-  stdio: 'ignore' | 'inherit',
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<number> {
-  const [code] = await once(spawn('npx', ['--no-install', program, ...args], { stdio, env }), 'exit')
-  return code ?? 1
+async function runTap(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const stdio = ['inherit', 'ignore', 'inherit', 'ipc'] as const
+  const tap = spawn(process.execPath, [TAP, ...args], { cwd: ROOT, env, stdio: [...stdio] })
+  // tap says more on this channel, to a parent that might be tap, too.
+  tap.on('message', ({ ended }: { ended?: FileReport }) => {
+    if (!ended) return
+    reports.push({ ...ended, file: sourceOf(ended.file) })
+    console.log(latestLines({ reports, of: chosen.length, msLeft: msLeft() }))
+  })
+  await once(tap, 'exit')
+}
+
+async function injectFaults(): Promise<boolean> {
+  console.log('\nA selection of the faults, one after the other (npm run test:faults has all of them)')
+  const begun = performance.now()
+  const [code] = await once(
+    spawn('npx', ['--no-install', 'tsx', 'test/faults/run.ts', '--short'], { stdio: 'inherit' }),
+    'exit',
+  )
+  times[FAULTS] = performance.now() - begun
+  return code === 0
+}
+
+/** What the files took that are still to end, as long as before: only if the machine is as busy as before. */
+function msLeft(): number {
+  const ended = new Set(reports.map(({ file }) => file))
+  const left = chosen.filter((file) => !ended.has(file))
+  const mean = sum(reports.map(({ ms }) => ms)) / reports.length
+  const msOf = (file: string) => times[file] ?? mean
+  const alone = sum(left.filter((file) => ALONE.includes(file)).map(msOf))
+  const together = sum(left.filter((file) => !ALONE.includes(file)).map(msOf)) / AT_A_TIME
+  return alone + together + (withFaults ? (times[FAULTS] ?? 0) : 0)
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((a, b) => a + b, 0)
+}
+
+function rememberedTimes(): Record<string, number> {
+  try {
+    return JSON.parse(readFileSync(TIMES, 'utf8'))
+  } catch {
+    return {}
+  }
+}
+
+function rememberTimes(): void {
+  for (const { file, ok, ms } of reports) if (ok) times[file] = Math.round(ms)
+  mkdirSync(dirname(TIMES), { recursive: true })
+  writeFileSync(TIMES, JSON.stringify(times))
 }

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { ALONE, holds, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
+
+const names = Object.keys(TIERS) as TierName[]
+
+t.test('every test file is in exactly one tier', async (t) => {
+  for (const file of testFiles()) {
+    const named = names.filter((name) => holds(TIERS[name], file))
+    t.ok(
+      named.length <= 1,
+      `${file} is named by ${named.join(' and ') || 'none, and so in the default tier'}`,
+    )
+    t.equal(tierOf(file), named[0] ?? 'default')
+  }
+})
+
+t.test('every name stands for test files that there are', async (t) => {
+  const files = testFiles()
+
+  for (const path of names.flatMap((name): string[] => TIERS[name].files)) {
+    t.ok(
+      files.some((file) => holds({ files: [path] }, file)),
+      path,
+    )
+  }
+  for (const file of ALONE) t.ok(files.includes(file), file)
+})
+
+t.test('every tier has test files', async (t) => {
+  for (const name of names)
+    t.ok(
+      testFiles().some((file) => tierOf(file) === name),
+      name,
+    )
+})

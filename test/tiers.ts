@@ -1,0 +1,67 @@
+/**
+ * Which test files belong together, and what they need to be installed. What no tier names belongs to the default one, which
+ * `npm test` runs; the others are `npm run test:<tier>`. docs/testing.md says how long each takes.
+ */
+import { readdirSync } from 'node:fs'
+import { type Program, STORES } from './support/programs.js'
+
+interface Tier {
+  about: string
+  files: string[]
+  needs: Program[]
+}
+
+export const TIERS = {
+  default: {
+    about: 'rules, routes and stores',
+    files: [],
+    needs: [...STORES, 'openssl'],
+  },
+  clients: {
+    about: 'what sibling services install, in Node.js, Flask and a generated client',
+    files: ['test/clients/', 'test/openapi/generated-client.test.ts'],
+    needs: [...STORES, 'openssl', 'flask', 'urllib3'],
+  },
+  gateways: {
+    about: 'the examples, with the gateways themselves',
+    files: ['test/gateways/'],
+    needs: [...STORES, 'nginx', 'caddy', 'haproxy', 'apache2', 'mod_auth_openidc.so'],
+  },
+  browser: {
+    about: 'Swagger UI in Chromium',
+    files: ['test/openapi/swagger-ui.test.ts', 'test/openapi/swagger-ui-prefix.test.ts'],
+    needs: [...STORES, 'chromium', 'nginx'],
+  },
+} satisfies Record<string, Tier>
+
+export type TierName = keyof typeof TIERS
+
+/** These judge how soon the service answers: nothing else of the run works beside them. */
+export const ALONE = [
+  'test/clients/client-outage.test.ts',
+  'test/http/connections.test.ts',
+  'test/http/outage.test.ts',
+  'test/http/users-outage.test.ts',
+  'test/passwords/give-way.test.ts',
+  'test/passwords/hashing-shares.test.ts',
+  'test/passwords/passwords.test.ts',
+  'test/passwords/timing.test.ts',
+]
+
+/** Every test file, relative to the project like all files here. */
+export function testFiles(): string[] {
+  const paths = readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
+  return paths
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => `test/${path}`)
+    .sort()
+}
+
+export function tierOf(file: string): TierName {
+  const names = Object.keys(TIERS) as TierName[]
+  return names.find((name) => holds(TIERS[name], file)) ?? 'default'
+}
+
+export function holds({ files }: Pick<Tier, 'files'>, file: string): boolean {
+  return files.some((path) => (path.endsWith('/') ? file.startsWith(path) : file === path))
+}
