@@ -1,10 +1,11 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { loadConfig } from '../../src/config/config.js'
 import { FILE_SETTINGS } from '../../src/config/secret-files.js'
 import { isStrongSecret } from '../../src/secrets/signing-secret.js'
 import { SECRET } from '../helper.js'
+import { RANDOM_SECRETS, sampleBytes } from '../support/random-secrets.js'
 import { temporaryDirectory } from '../support/service-process.js'
 
 const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'redis://redis.test:6379' }
@@ -12,16 +13,17 @@ const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'r
 const SERVERS = {
   ...STORES,
   JWT_SECRET: SECRET,
-  JWT_PREVIOUS_SECRETS: `${random(1).toString('base64')},${random(2).toString('hex')}`,
+  JWT_PREVIOUS_SECRETS: `${sampleBytes(1).toString('base64')},${sampleBytes(2).toString('hex')}`,
 }
 
-const SAMPLES = 20_000
+/** random-secrets.test.ts takes more of them. */
+const SAMPLES = 200
 
 const WEAK: Record<string, string[]> = {
   'shorter than 32 bytes': [
     'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYz',
     'x',
-    random(0).toString('base64').slice(0, 31),
+    sampleBytes(0).toString('base64').slice(0, 31),
   ],
   'texts of documentation and tutorials': [
     'your-256-bit-secret'.repeat(2),
@@ -208,25 +210,9 @@ t.test('refused as a signing key: a published one, however it is spelled', async
 })
 
 t.test('accepted as a signing key', async (t) => {
-  const forms: Record<string, (bytes: Buffer) => string> = {
-    'openssl rand -hex 32': (bytes) => bytes.subarray(0, 32).toString('hex'),
-    'openssl rand -hex 64': (bytes) => bytes.toString('hex'),
-    'openssl rand -base64 32': (bytes) => bytes.subarray(0, 32).toString('base64'),
-    'openssl rand -base64 48': (bytes) => bytes.subarray(0, 48).toString('base64'),
-    'openssl rand -base64 64': (bytes) => bytes.toString('base64').replace(/.{64}/, '$&\n'),
-    'openssl rand -base64 32 | base64': (bytes) =>
-      Buffer.from(`${bytes.subarray(0, 32).toString('base64')}\n`).toString('base64'),
-    'openssl rand -hex 32 | base64': (bytes) =>
-      Buffer.from(`${bytes.subarray(0, 32).toString('hex')}\n`).toString('base64'),
-    'secrets.token_urlsafe(32) of Python': (bytes) => bytes.subarray(0, 32).toString('base64url'),
-    'secrets.token_urlsafe(48) of Python': (bytes) => bytes.subarray(0, 48).toString('base64url'),
-    'a password manager, 40 signs': (bytes) =>
-      [...bytes.subarray(0, 40)].map((byte) => String.fromCharCode(0x21 + (byte % 94))).join(''),
-  }
-
-  for (const [form, print] of Object.entries(forms)) {
-    t.test(`${SAMPLES} results of ${form}`, async (t) => {
-      const refused = Array.from({ length: SAMPLES }, (_, index) => print(random(index))).filter(
+  for (const [form, print] of Object.entries(RANDOM_SECRETS)) {
+    t.test(`results of ${form}`, async (t) => {
+      const refused = Array.from({ length: SAMPLES }, (_, index) => print(sampleBytes(index))).filter(
         (secret) => !isStrongSecret(secret),
       )
 
@@ -239,7 +225,9 @@ t.test('a secret of a million characters is judged at once', async (t) => {
   const before = performance.now()
   t.equal(isStrongSecret('kXp2s5v8'.repeat(125_000)), false)
   t.equal(
-    isStrongSecret(Array.from({ length: 15_000 }, (_, index) => random(index).toString('base64')).join('')),
+    isStrongSecret(
+      Array.from({ length: 15_000 }, (_, index) => sampleBytes(index).toString('base64')).join(''),
+    ),
     true,
   )
 
@@ -353,14 +341,6 @@ function publicParts(): string[] {
     publicKey.export({ type: 'spki', format: 'der' }).toString('base64url'),
     JSON.stringify(publicKey.export({ format: 'jwk' })),
   ])
-}
-
-/**
- * 64 bytes that look random and are the same in every run: about one of some million truly random
- * keys is refused, and a test that fails once a year is worth less than none.
- */
-function random(index: number): Buffer {
-  return createHash('sha512').update(`sample ${index}`).digest()
 }
 
 function refusal(environment: NodeJS.ProcessEnv): string {

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto'
+
+/** How operators make a key from 64 random bytes. */
+export const RANDOM_SECRETS: Record<string, (bytes: Buffer) => string> = {
+  'openssl rand -hex 32': (bytes) => bytes.subarray(0, 32).toString('hex'),
+  'openssl rand -hex 64': (bytes) => bytes.toString('hex'),
+  'openssl rand -base64 32': (bytes) => bytes.subarray(0, 32).toString('base64'),
+  'openssl rand -base64 48': (bytes) => bytes.subarray(0, 48).toString('base64'),
+  'openssl rand -base64 64': (bytes) => bytes.toString('base64').replace(/.{64}/, '$&\n'),
+  'openssl rand -base64 32 | base64': (bytes) =>
+    Buffer.from(`${bytes.subarray(0, 32).toString('base64')}\n`).toString('base64'),
+  'openssl rand -hex 32 | base64': (bytes) =>
+    Buffer.from(`${bytes.subarray(0, 32).toString('hex')}\n`).toString('base64'),
+  'secrets.token_urlsafe(32) of Python': (bytes) => bytes.subarray(0, 32).toString('base64url'),
+  'secrets.token_urlsafe(48) of Python': (bytes) => bytes.subarray(0, 48).toString('base64url'),
+  'a password manager, 40 signs': (bytes) =>
+    [...bytes.subarray(0, 40)].map((byte) => String.fromCharCode(0x21 + (byte % 94))).join(''),
+}
+
+/**
+ * 64 bytes that look random and are the same in every run: about one of some million truly random
+ * keys is refused, and a test that fails once a year is worth less than none.
+ */
+export function sampleBytes(index: number): Buffer {
+  return createHash('sha512').update(`sample ${index}`).digest()
+}
