@@ -2,13 +2,12 @@ import assert from 'node:assert'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { shareConnections } from '../../src/http/connections.js'
-import { environmentOf, startBackends } from '../helper.js'
+import { connectFrom, hasClosed, isClosed, isServed, isTurnedAway } from '../support/connections.js'
 import { request } from '../support/raw-http.js'
 import { until } from '../support/servers.js'
-import { type ServiceProcess, startService } from '../support/service-process.js'
 
 /** Addresses of this machine: loopback has all of 127.0.0.0/8. */
 const GREEDY = '127.0.0.1'
@@ -128,33 +127,6 @@ t.test('a server with room for eight connections', async (t) => {
   })
 })
 
-t.test('10,000 idle connections of one address', async (t) => {
-  const env = environmentOf(await startBackends(t))
-
-  t.test('keep nobody else out', async (t) => {
-    const service = await startService(t, { env })
-    const idle = await occupy(t, service)
-
-    const newcomers = Array.from({ length: 100 }, () => connectFrom(MODEST, service.port))
-
-    t.strictSame(await Promise.all(newcomers.map(isServed)), Array(100).fill(true))
-    t.ok(idle.length > 9_900)
-    t.ok(idle.filter(isClosed).length <= 100, 'and each newcomer costs them no more than one')
-    t.notOk(await isServed(connectFrom(GREEDY, service.port)), 'of their own there are enough')
-    for (const socket of newcomers) socket.destroy()
-  })
-
-  t.test('are all kept where the address is that of a proxy', async (t) => {
-    const service = await startService(t, { env: { ...env, TRUST_PROXY: GREEDY } })
-    const idle = await occupy(t, service)
-
-    t.notOk(await isServed(connectFrom(MODEST, service.port)))
-
-    t.ok(idle.length > 9_900)
-    t.equal(idle.filter(isClosed).length, 0)
-  })
-})
-
 /**
  * A server with few connections, which answers `/later` only when it is told to, and what opens
  * connections to it.
@@ -233,48 +205,4 @@ async function openAll<T>(addresses: string[], open: (address: string) => Promis
   const opened: T[] = []
   for (const address of addresses) opened.push(await open(address))
   return opened
-}
-
-function connectFrom(localAddress: string, port: number): Socket {
-  return connect({ host: '127.0.0.1', port, localAddress }).on('error', () => undefined)
-}
-
-function isServed(socket: Socket): Promise<boolean> {
-  if (isClosed(socket)) return Promise.resolve(false)
-  socket.write(request('GET', '/livez'))
-  return new Promise((resolve) => {
-    socket.once('data', (received) => resolve(String(received).startsWith('HTTP/1.1 200 ')))
-    socket.once('close', () => resolve(false))
-  })
-}
-
-async function isTurnedAway(socket: Socket): Promise<boolean> {
-  await hasClosed(socket)
-  return socket.bytesRead === 0
-}
-
-async function hasClosed(socket: Socket | undefined): Promise<void> {
-  // The end is seen only by who reads.
-  socket?.resume()
-  if (socket && !isClosed(socket)) await once(socket, 'close')
-}
-
-function isClosed({ closed, readableEnded }: Socket): boolean {
-  return closed || readableEnded
-}
-
-/** Opens as many connections as the service takes, each idle after a request. */
-async function occupy(t: Test, { port }: ServiceProcess): Promise<Socket[]> {
-  const sockets: Socket[] = []
-  t.teardown(() => {
-    // Without the minute in which the system keeps the port of a connection that was closed in
-    // order.
-    for (const socket of sockets) socket.resetAndDestroy()
-  })
-  for (;;) {
-    const batch = Array.from({ length: 100 }, () => connectFrom(GREEDY, port))
-    sockets.push(...batch)
-    const served = await Promise.all(batch.map(isServed))
-    if (served.includes(false)) return sockets.filter((socket) => !isClosed(socket))
-  }
 }
