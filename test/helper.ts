@@ -17,8 +17,15 @@ export const SECRET = 'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAd'
 export const MOBILE = '+8613800138000'
 export const PASSWORD = 'seven wet umbrellas'
 
-/** The bcrypt hash of PASSWORD at cost 10: hashing it anew for every test would take most of the time. */
+/** PASSWORD as processes of the service hash it, at the lowest cost that may be set. */
 const HASH = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
+
+/**
+ * The same at the lowest cost that there is, which instances in this process have: hashing at cost 10 would
+ * take half the time of all tests. What hashing costs is for the tests in passwords/ to say.
+ */
+const CHEAP_HASH = '$2b$04$0RpIOqErL1Vfm7oHdLPg3e6E7JV16QY32b6.KEewN8W.fIsJMoJT6'
+const CHEAP_COST = 4
 
 /** The stores behind an instance; several instances can share them. */
 export interface Backends {
@@ -70,13 +77,19 @@ export interface Answer {
 
 export type Service = Awaited<ReturnType<typeof build>>
 
-/** One instance of the service in this process, listening on a free port, with stores of its own unless given. */
+/**
+ * One instance of the service in this process, listening on a free port, with stores of its own unless given. Hashes are cheap
+ * unless `env` has a BCRYPT_COST.
+ */
 export async function build(
   t: Test,
   { env = {}, backends, log = silent() }: { env?: NodeJS.ProcessEnv; backends?: Backends; log?: Logger } = {},
 ) {
   const { databaseUrl, redis, sql } = backends ?? (await startBackends(t))
-  const config = loadConfig({ ...environmentOf({ databaseUrl, redis }), ...env })
+  const config = {
+    ...loadConfig({ ...environmentOf({ databaseUrl, redis }), ...env }),
+    ...(env.BCRYPT_COST === undefined && { bcryptCost: CHEAP_COST }),
+  }
   const stores = await openStores(config.stores, log)
   const actions: Record<string, unknown>[] = []
   const stream = {
@@ -110,7 +123,7 @@ export async function build(
     redis,
     redisClient,
     actions,
-    addUser: userInserter(sql),
+    addUser: userInserter(sql, config.bcryptCost === CHEAP_COST ? CHEAP_HASH : HASH),
     addClient: clientInserter(sql),
     login,
     call,
@@ -162,8 +175,8 @@ export async function build(
 }
 
 /** Puts users into a database, all with the password PASSWORD, and gives their ids. */
-export function userInserter(sql: postgres.Sql) {
-  return async ({ mobile = MOBILE, hash = HASH, status = 'active' } = {}): Promise<number> => {
+export function userInserter(sql: postgres.Sql, usual = HASH) {
+  return async ({ mobile = MOBILE, hash = usual, status = 'active' } = {}): Promise<number> => {
     const [row] = await sql`insert into user_login (mobile, password, status)
       values (${mobile}, ${hash}, ${status}) returning user_id`
     return Number(row?.user_id)

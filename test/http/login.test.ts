@@ -19,7 +19,7 @@ t.test('200 with the old hash where there is no time for the new one', async (t)
 })
 
 t.test('POST /login', async (t) => {
-  const service = await build(t)
+  const service = await build(t, { env: { BCRYPT_COST: '10' } })
   const userId = await service.addUser()
   const tryLogin = (body: unknown) => service.call('POST', '/login', { body })
 
