@@ -30,8 +30,8 @@ const TAP = 'node_modules/tap/dist/esm/run.mjs'
 
 const REPORTER = 'test/support/tap-reporter.ts'
 
-/** A file starts servers of its own and waits much, so there are at least two at a time. */
-const AT_A_TIME = Math.max(2, availableParallelism())
+/** One more than there are cores: a file waits for half of its time. */
+const AT_A_TIME = availableParallelism() + 1
 
 const USAGE = `Usage: npm test [-- file | folder | tier …]
 
@@ -39,7 +39,8 @@ Runs what is named, or the default tier and a selection of the faults. The tiers
 
 ${Object.entries(TIERS)
   .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}\n`)
-  .join('')}
+  .join('')}  slow       all of them but the default one
+
 For example: npm test -- test/http/login.test.ts
 docs/testing.md says more.
 `
@@ -70,6 +71,7 @@ function filesOf(tier: TierName): string[] {
 /** The test files that an argument names. */
 function filesNamed(argument: string): string[] {
   if (argument in TIERS) return filesOf(argument as TierName)
+  if (argument === 'slow') return testFiles().filter((file) => tierOf(file) !== 'default')
   const path = relative(ROOT, resolve(argument))
   const files = testFiles().filter((file) => file === path || file.startsWith(`${path}/`))
   if (files.length > 0) return files

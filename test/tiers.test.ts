@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { ALONE, holds, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
 
@@ -26,10 +27,18 @@ t.test('every name stands for test files that there are', async (t) => {
   for (const file of ALONE) t.ok(files.includes(file), file)
 })
 
-t.test('every tier has test files', async (t) => {
-  for (const name of names)
+t.test('every tier has test files, and a command that docs/testing.md explains', async (t) => {
+  const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+  const { scripts } = JSON.parse(read('package.json'))
+
+  for (const name of names) {
+    const [script, command] =
+      name === 'default' ? ['test', 'npm test'] : [`test:${name}`, `npm run test:${name}`]
     t.ok(
       testFiles().some((file) => tierOf(file) === name),
       name,
     )
+    t.match(scripts[script], 'tsx test/run.ts')
+    t.match(read('docs/testing.md'), `\`${command}\``)
+  }
 })

@@ -17,6 +17,41 @@ export const TIERS = {
     files: [],
     needs: [...STORES, 'openssl'],
   },
+  processes: {
+    about: 'the built program: its commands, how it starts, restarts, supervises, follows files',
+    files: [
+      'test/commands/',
+      'test/process/',
+      'test/config/exposure.test.ts',
+      'test/logs/action-log-disk.test.ts',
+      'test/logs/action-log-rotation.test.ts',
+      'test/tokens/embedded-key.test.ts',
+      'test/tokens/keys-restarts.test.ts',
+      'test/tokens/keys-rotation.test.ts',
+      'test/tokens/keys-sighup.test.ts',
+    ],
+    needs: STORES,
+  },
+  topologies: {
+    about: 'Redis Cluster and Sentinel, PgBouncer, stores with the fewest rights',
+    files: [
+      'test/stores/least-privilege.test.ts',
+      'test/stores/redis-tls-topologies.test.ts',
+      'test/stores/topologies.test.ts',
+    ],
+    needs: [...STORES, 'openssl', 'pgbouncer', 'psql', 'redis-cli'],
+  },
+  volume: {
+    about: 'what only many of a kind show: random keys, connections, races, times, shares of hashing',
+    files: [
+      'test/config/random-secrets.test.ts',
+      'test/http/many-connections.test.ts',
+      'test/passwords/hashing-shares.test.ts',
+      'test/passwords/timing.test.ts',
+      'test/sessions/races.test.ts',
+    ],
+    needs: STORES,
+  },
   clients: {
     about: 'what sibling services install, in Node.js, Flask and a generated client',
     files: ['test/clients/', 'test/openapi/generated-client.test.ts'],
@@ -39,7 +74,7 @@ export type TierName = keyof typeof TIERS
 /** These judge how soon the service answers: nothing else of the run works beside them. */
 export const ALONE = [
   'test/clients/client-outage.test.ts',
-  'test/http/connections.test.ts',
+  'test/http/many-connections.test.ts',
   'test/http/outage.test.ts',
   'test/http/users-outage.test.ts',
   'test/passwords/give-way.test.ts',

@@ -34,7 +34,8 @@ export function latestLines({ reports, of, msLeft }: Position): string {
 
 /** What a person looks for first: where it is, what the code says there, and what differs. */
 function failureText({ name, diag }: Failure): string {
-  const { at, source, diff, stack, compare, ...others } = diag ?? {}
+  // What a test that timed out was waiting for is named by tap in hundreds of lines that say nothing.
+  const { at, source, diff, stack, compare, handles, requests, ...others } = diag ?? {}
   const lines = [`not ok  ${name}`]
   if (at?.fileName) lines.push(`at ${at.fileName}:${at.lineNumber}:${at.columnNumber}`)
   if (source) lines.push(source.trimEnd())
