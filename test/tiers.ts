@@ -76,6 +76,7 @@ export const ALONE = [
   'test/clients/client-outage.test.ts',
   'test/http/many-connections.test.ts',
   'test/http/outage.test.ts',
+  'test/http/shutdown.test.ts',
   'test/http/users-outage.test.ts',
   'test/passwords/give-way.test.ts',
   'test/passwords/hashing-shares.test.ts',

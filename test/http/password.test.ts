@@ -8,7 +8,7 @@ const NEW = 'eight dry umbrellas'
 const OTHER_HASH = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
 
 t.test('POST /password', async (t) => {
-  const service = await build(t)
+  const service = await build(t, { env: { BCRYPT_COST: '10' } })
   const userId = await service.addUser()
   const change = (token: string, body: unknown) =>
     patiently(() => service.call('POST', '/password', { token, body }))
