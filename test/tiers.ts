@@ -30,7 +30,7 @@ export const TIERS = {
       'test/tokens/keys-rotation.test.ts',
       'test/tokens/keys-sighup.test.ts',
     ],
-    needs: STORES,
+    needs: [...STORES, 'strace'],
   },
   topologies: {
     about: 'Redis Cluster and Sentinel, PgBouncer, stores with the fewest rights',

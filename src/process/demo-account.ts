@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/config.js'
 import { createPasswords } from '../passwords/passwords.js'
 import { Unavailable } from '../refusals/refusal.js'
-import { COMMIT_MARGIN_MS, deadlineIn, OPERATOR_BUDGET_MS, startBudget } from '../sessions/budget.js'
+import { OPERATOR_BUDGET_MS, startBudget } from '../sessions/budget.js'
 import type { Stores } from '../stores/stores.js'
 
 export const DEMO_MOBILE = '+8613800138000'
@@ -19,10 +19,9 @@ export async function createDemoAccount({ bcryptCost }: Config, { accounts }: St
     const budget = startBudget(OPERATOR_BUDGET_MS)
     const claimant = { account: DEMO_MOBILE, network: 'demo' }
     const passwordHash = await passwords.hash(password, claimant, budget.end)
-    const clock = await accounts.readClock()
-    const limitMs = budget.commitLimit()
-    const account = { mobile: DEMO_MOBILE, passwordHash, deadline: deadlineIn(limitMs, clock) }
-    const added = await accounts.add(account, limitMs + COMMIT_MARGIN_MS)
+    const added = await budget.commit(await accounts.readClock(), (deadline, limitMs) =>
+      accounts.add({ mobile: DEMO_MOBILE, passwordHash, deadline }, limitMs),
+    )
     if (!added) throw new Unavailable('postgres: the deadline had passed')
     return password
   } finally {

@@ -18,6 +18,7 @@ const PACKAGES = {
   'mod_auth_openidc.so': 'libapache2-mod-auth-openidc',
   chromium: 'chromium',
   faketime: 'faketime',
+  strace: 'strace',
   ip: 'iproute2',
 }
 
