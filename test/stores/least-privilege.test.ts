@@ -11,7 +11,7 @@ import { type Server, startRedis, until } from '../support/servers.js'
 import { type Exit, runCli, spawnProgram, startService } from '../support/service-process.js'
 import { startCluster, startPostgresWithPasswords } from '../support/topologies.js'
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const GUIDE = read('docs/least-privilege.md')
 const ROLES = 'deploy/postgres-roles.sql'
 const GRANTS = 'deploy/postgres-grants.sql'
@@ -164,7 +164,7 @@ t.test('compose.yaml', async (t) => {
     const [file] = mounted(grants, '/grants.sql')
     const granted = await spawnProgram(
       program,
-      args.map((arg) => arg.replace('/grants.sql', new URL(`../${file}`, import.meta.url).pathname)),
+      args.map((arg) => arg.replace('/grants.sql', new URL(`../../${file}`, import.meta.url).pathname)),
       { env: { ...environmentOf(grants), PGHOST: '127.0.0.1', PGPORT: String(server.port) } },
     ).exited
     t.equal(granted.code, 0, granted.stderr)
