@@ -11,11 +11,11 @@ import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { migrate } from '../src/stores/postgres/postgres.js'
-import { buildTests, sourceOf } from './support/built-tests.js'
+import { buildTests } from './support/built-tests.js'
 import { requirePrograms } from './support/programs.js'
 import { latestLines, summary } from './support/progress.js'
 import { startPostgres } from './support/servers.js'
-import type { FileReport } from './support/tap-reporter.js'
+import { type FileReport, runFiles } from './support/tap-files.js'
 import { ALONE, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
@@ -25,10 +25,6 @@ const TIMES = resolve(ROOT, '.tap/times.json')
 
 /** The name of the selection of faults among the times. */
 const FAULTS = 'faults'
-
-const TAP = 'node_modules/tap/dist/esm/run.mjs'
-
-const REPORTER = 'test/support/tap-reporter.ts'
 
 /** One more than there are cores: a file waits for half of its time. */
 const AT_A_TIME = availableParallelism() + 1
@@ -54,11 +50,11 @@ const withFaults = named.length === 0
 const chosen = withFaults ? filesOf('default') : [...new Set(named.flatMap(filesNamed))]
 requirePrograms(new Set(chosen.flatMap((file) => TIERS[tierOf(file)].needs)))
 
-const [reporter = '', ...built] = await buildTests([REPORTER, ...chosen]).catch(() => process.exit(1))
+const built = await buildTests(chosen).catch(() => process.exit(1))
 const started = performance.now()
 const times = rememberedTimes()
 const reports: FileReport[] = []
-await runFiles()
+await runChosen()
 console.log(`\n${summary(reports, performance.now() - started)}`)
 const passed = reports.length === chosen.length && reports.every(({ ok }) => ok)
 process.exitCode = passed && (!withFaults || (await injectFaults())) ? 0 : 1
@@ -79,22 +75,18 @@ function filesNamed(argument: string): string[] {
   process.exit(2)
 }
 
-async function runFiles(): Promise<void> {
+async function runChosen(): Promise<void> {
   const server = await startPostgres({ args: ['-c', 'max_connections=400'] })
   const stop = () => server.stop()
   process.once('SIGINT', stop).once('SIGTERM', stop)
   try {
     await createTemplate(server.url)
     const env = { ...process.env, TEST_POSTGRES_URL: server.url }
-    await buildTapOnce(env)
-    const isAlone = (path: string) => ALONE.includes(sourceOf(path))
-    for (const [jobs, paths] of [
-      [AT_A_TIME, built.filter((path) => !isAlone(path))],
-      [1, built.filter(isAlone)],
-    ] as const) {
-      const args = [`--jobs=${jobs}`, `--reporter=./${reporter}`, ...paths]
-      if (paths.length > 0) await runTap(args, env)
-    }
+    const files = built.map(({ name, path }) => ({ name, path, isAlone: ALONE.includes(name) }))
+    await runFiles(files, { atATime: AT_A_TIME, env }, (report) => {
+      reports.push(report)
+      console.log(latestLines({ reports, of: chosen.length, msLeft: msLeft() }))
+    })
   } finally {
     await stop()
   }
@@ -106,25 +98,6 @@ async function createTemplate(url: string): Promise<void> {
   await sql`create database template_auth`
   await sql.end()
   await migrate({ url: url.replace(/postgres$/, 'template_auth') })
-}
-
-/** tap is built with a TypeScript plugin of its own, which .taprc takes out; that counts only once tap is built anew. */
-async function buildTapOnce(env: NodeJS.ProcessEnv): Promise<void> {
-  const ofTap = resolve(ROOT, 'node_modules/@tapjs/test/test-built/dist/esm/index.js')
-  if (!readFileSync(ofTap, 'utf8').includes('@tapjs/typescript')) return
-  await once(spawn(process.execPath, [TAP, 'build'], { cwd: ROOT, env, stdio: 'ignore' }), 'exit')
-}
-
-async function runTap(args: string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const stdio = ['inherit', 'ignore', 'inherit', 'ipc'] as const
-  const tap = spawn(process.execPath, [TAP, ...args], { cwd: ROOT, env, stdio: [...stdio] })
-  // tap says more on this channel, to a parent that might be tap, too.
-  tap.on('message', ({ ended }: { ended?: FileReport }) => {
-    if (!ended) return
-    reports.push({ ...ended, file: sourceOf(ended.file) })
-    console.log(latestLines({ reports, of: chosen.length, msLeft: msLeft() }))
-  })
-  await once(tap, 'exit')
 }
 
 async function injectFaults(): Promise<boolean> {

@@ -13,9 +13,9 @@ const BUILT = '.tap/built'
  * files that a test loads takes longer than most tests do.
  *
  * @param files relative to the project
- * @returns where each is, relative to the project
+ * @returns the path of each after that
  */
-export async function buildTests(files: string[]): Promise<string[]> {
+export async function buildTests(files: string[]): Promise<{ name: string; path: string }[]> {
   await build({
     entryPoints: files,
     absWorkingDir: ROOT,
@@ -32,12 +32,7 @@ export async function buildTests(files: string[]): Promise<string[]> {
     plugins: [builtService, ownUrls],
     logLevel: 'warning',
   })
-  return files.map((file) => join(BUILT, file.replace(/\.ts$/, '.js')))
-}
-
-/** The file that was built to this path; both relative to the project. */
-export function sourceOf(built: string): string {
-  return relative(BUILT, built).replace(/\.js$/, '.ts')
+  return files.map((name) => ({ name, path: join(ROOT, BUILT, name.replace(/\.ts$/, '.js')) }))
 }
 
 /** What tests take from src is in dist, as it runs. */

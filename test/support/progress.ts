@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { Failure, FileReport } from './tap-reporter.js'
+import type { Failure, FileReport } from './tap-files.js'
 
 /** How many of the slowest files the summary names. */
 const SLOWEST = 5

@@ -1,0 +1,110 @@
+import { createWriteStream, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Base, Spawn, t as tap } from 'tap'
+
+/** No file takes half of this when it runs alone. */
+const FILE_LIMIT_MS = 120_000
+
+/** The TAP of every file; git ignores it. */
+const RESULTS = '.tap/results'
+
+export interface TestFile {
+  name: string
+  /** What Node runs. */
+  path: string
+  /** Nothing else runs beside it. */
+  isAlone: boolean
+}
+
+/** How a test file ended. */
+export interface FileReport {
+  file: string
+  ok: boolean
+  /** The status or the signal with which its process ended. */
+  exit: string
+  assertions: number
+  failures: Failure[]
+  /** The names of subtests that were not run, each with its reason. */
+  skipped: string[]
+  /** From its start to its end. */
+  ms: number
+  /** What the file wrote to standard error. */
+  stderr: string
+}
+
+export interface Failure {
+  name: string
+  // biome-ignore lint/suspicious/noExplicitAny: tap says of each kind of failure what it knows
+  diag: any
+}
+
+/**
+ * Runs each file in a process of its own, some of them side by side, and tells of each as it ends. This is what the
+ * command line of tap does, but without the loader that it puts into every process to follow which files it
+ * reads: that takes as long as all else that a test file has to load.
+ */
+export async function runFiles(
+  files: TestFile[],
+  { atATime, env }: { atATime: number; env: NodeJS.ProcessEnv },
+  hasEnded: (report: FileReport) => void,
+): Promise<void> {
+  // tap writes to standard output unless somebody else reads.
+  tap.register()
+  tap.resume()
+  tap.setTimeout(0)
+  tap.jobs = atATime
+  const running = new Map<Base, { began: number; stderr: string }>()
+  tap.on('subtestStart', (file) => {
+    const own = { began: performance.now(), stderr: '' }
+    running.set(file, own)
+    if (!(file instanceof Spawn)) return
+    file.on('process', ({ stdout, stderr }) => {
+      stdout?.pipe(resultsOf(file.name))
+      stderr?.setEncoding('utf8').on('data', (text) => (own.stderr += text))
+    })
+  })
+  tap.on('subtestEnd', (file) => hasEnded(reportOf(file, running.get(file))))
+
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps']
+  await Promise.all(
+    // Those that are not buffered wait for all others to end.
+    [...files].sort(byTurn).map(({ name, path, isAlone }) =>
+      tap.spawn('env', [...command, path], {
+        name,
+        buffered: !isAlone,
+        timeout: FILE_LIMIT_MS,
+        stdio: 'pipe',
+        env: { ...env, TAP_TIMEOUT: String(FILE_LIMIT_MS / 1000) },
+      }),
+    ),
+  )
+}
+
+function byTurn(one: TestFile, other: TestFile): number {
+  return Number(one.isAlone) - Number(other.isAlone)
+}
+
+function resultsOf(name: string) {
+  const path = join(RESULTS, `${name}.tap`)
+  mkdirSync(dirname(path), { recursive: true })
+  return createWriteStream(path)
+}
+
+function reportOf(file: Base, { began, stderr } = { began: 0, stderr: '' }): FileReport {
+  const { counts, lists, options } = file
+  return {
+    file: file.name,
+    ok: file.passing() && counts.total > 0,
+    exit: String(options.signal ?? options.exitCode),
+    assertions: counts.total,
+    failures: lists.fail.map((result) => ({ name: nameOf(result), diag: result.diag })),
+    skipped: lists.skip.map((result) => `${nameOf(result)}: ${result.skip}`),
+    ms: performance.now() - began,
+    stderr,
+  }
+}
+
+/** Without the file, with which it begins. */
+function nameOf({ fullname }: { fullname: string }): string {
+  return fullname.split(' > ').slice(1).join(' > ')
+}
