@@ -46,6 +46,8 @@ export const TIERS = {
     files: [
       'test/config/random-secrets.test.ts',
       'test/http/many-connections.test.ts',
+      'test/http/users-conflicts.test.ts',
+      'test/http/users-races.test.ts',
       'test/passwords/hashing-shares.test.ts',
       'test/passwords/timing.test.ts',
       'test/sessions/races.test.ts',
@@ -82,6 +84,7 @@ export const ALONE = [
   'test/passwords/hashing-shares.test.ts',
   'test/passwords/passwords.test.ts',
   'test/passwords/timing.test.ts',
+  'test/stores/postgres-connections.test.ts',
 ]
 
 /** Every test file, relative to the project like all files here. */
