@@ -4,6 +4,8 @@ import http from 'node:http'
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { bannerOf } from '../test/support/embedded-home.js'
+import { temporaryDirectory } from '../test/support/service-process.js'
 import { type Figure, measured, notMeasured } from './figures.js'
 import { IDENTIFY, INTROSPECT, type Load, load, type Question, type Tokens, VERIFY } from './load.js'
 import { type Program, startBaseline, startService } from './programs.js'
@@ -289,6 +291,30 @@ export async function measureStart(world: World, { rounds, progress }: Effort): 
     await service.stop()
   }
   return measured('start', values)
+}
+
+/** A newcomer's process: how long until it greets, the first time and later, and its memory after the first time. */
+export async function measureEmbedded({ rounds, progress }: Effort): Promise<Figure[]> {
+  const first: number[] = []
+  const later: number[] = []
+  const memory: number[] = []
+  for (let round = 1; round <= rounds; round++) {
+    progress(`embedded start: round ${round} of ${rounds}`)
+    const env = { DATA_DIR: temporaryDirectory() }
+    for (const seconds of [first, later]) {
+      const began = performance.now()
+      const service = await startService(env)
+      await bannerOf(service)
+      seconds.push((performance.now() - began) / 1000)
+      if (seconds === first) memory.push(service.memory() / 1e6)
+      await service.stop()
+    }
+  }
+  return [
+    measured('embeddedFirst', first),
+    measured('embeddedLater', later),
+    measured('embeddedMemory', memory),
+  ]
 }
 
 /** The same check with a thousand times as many users in both stores. */

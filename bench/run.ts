@@ -10,6 +10,7 @@ import { type Figure, notMeasured, reaches } from './figures.js'
 import {
   type Effort,
   measureChecks,
+  measureEmbedded,
   measureFlood,
   measureLogins,
   measureMemory,
@@ -66,6 +67,7 @@ try {
   take(await measureProcesses(world, effort))
   figures.push(await measureLogins(world, { ...effort, seconds: quick ? 1 : 4 }))
   figures.push(await measureStart(world, effort))
+  figures.push(...(await measureEmbedded(effort)))
   figures.push(await measureRedis(world, effort))
   if (quick) {
     figures.push(notMeasured('memory', 'takes too long for the quick form'))

@@ -35,7 +35,7 @@ export function createHome(t: Test): Home {
 }
 
 /** The greeting is printed just after the service listens. */
-export function bannerOf(service: ServiceProcess): Promise<string> {
+export function bannerOf(service: Pick<ServiceProcess, 'stdout'>): Promise<string> {
   return until(() => {
     if (!service.stdout().includes('Ctrl-C')) throw new Error(`no banner: ${service.stdout()}`)
     return service.stdout()
