@@ -50,7 +50,7 @@ const TRICKS: Trick[] = [
     edits: [
       {
         file: 'stores/postgres/entries.js',
-        find: 'ctids.length === users.length ?',
+        find: 'ctids.length === userIds.length ?',
         replace: 'ctids.length < 0 ?',
       },
     ],

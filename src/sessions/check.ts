@@ -47,9 +47,8 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
   async function checkAll(tokens: readonly VerifiedToken[]): Promise<(VerifiedToken | Error)[]> {
     // Many wait for this, and few for a login.
     passwords.giveWay()
-    const users = tokens.map(({ user }) => user)
-    const userIds = users.map(({ userId }) => userId)
-    const [inD, inR] = await Promise.all([accounts.readEntries(users), registry.read(userIds)])
+    const userIds = tokens.map(({ session }) => session.userId)
+    const [inD, inR] = await Promise.all([accounts.readEntries(userIds), registry.read(userIds)])
     return tokens.map((token, index) => judged(token, inD[token.session.userId], inR[index]))
   }
 

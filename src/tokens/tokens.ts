@@ -4,7 +4,6 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../refusals/refusal.js'
 import type { Session } from '../sessions/session.js'
-import type { AskedUser } from '../stores/postgres/entries.js'
 import { formatEntry } from '../stores/session-registry.js'
 import type { KeyRing, RingKey } from './keys/key-ring.js'
 
@@ -44,7 +43,6 @@ export interface VerifiedToken {
   claims: Claims
   /** What both stores hold of the user while the session lives. */
   entry: string
-  user: AskedUser
 }
 
 /** A token is believed again by its whole text, and while the key that verified it counts. */
@@ -145,7 +143,6 @@ function readClaims(claims: Claims): VerifiedToken {
     session: { userId, sessionId, loginTime, expiresAt },
     claims,
     entry: formatEntry({ stamp: loginTime, sessionId }),
-    user: { userId, ctid: undefined },
   }
 }
 

@@ -13,7 +13,6 @@ import { until } from '../support/servers.js'
 const { databaseUrl, sql } = await startBackends(t)
 const addUser = userInserter(sql)
 const user = await addUser({ mobile: '+8613900000001' })
-const asked = (userId: number) => ({ userId, ctid: undefined })
 
 /** The processes at the other end of the service's connections, or of the one that checks use. */
 async function backends(lastQuery = '%'): Promise<number[]> {
@@ -33,13 +32,13 @@ function hang(t: Test, pids: number[]): void {
 t.test('a check is asked again where its connection hangs', async (t) => {
   const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
   t.teardown(close)
-  await accounts.readEntries([asked(user)])
+  await accounts.readEntries([user])
   await accounts.readClock()
 
   const checks = await backends('%json_object_agg%')
   hang(t, checks.slice(0, 1))
 
-  t.strictSame(await accounts.readEntries([asked(user)]), { [user]: '0.' })
+  t.strictSame(await accounts.readEntries([user]), { [user]: '0.' })
 })
 
 t.test('connections that hang are closed and replaced, for checks and for the rest', async (t) => {
@@ -48,7 +47,7 @@ t.test('connections that hang are closed and replaced, for checks and for the re
   const url = databaseUrl.replace(/:\d+\//, `:${proxy.port}/`)
   const { accounts, close } = postgresStores({ url }, silent())
   t.teardown(close)
-  await Promise.all([accounts.readEntries([asked(user)]), accounts.readClock()])
+  await Promise.all([accounts.readEntries([user]), accounts.readClock()])
   const hung = await backends()
   const opened = proxy.accepted()
   t.ok(opened >= 2)
@@ -57,7 +56,7 @@ t.test('connections that hang are closed and replaced, for checks and for the re
   const started = performance.now()
   await t.rejects(accounts.readClock(), { message: /try again/ })
   await until(async () => {
-    await Promise.all([accounts.readEntries([asked(user)]), accounts.readClock()])
+    await Promise.all([accounts.readEntries([user]), accounts.readClock()])
     assert.equal(proxy.connected(), proxy.accepted() - opened)
   })
   t.ok(performance.now() - started < 2500)
@@ -77,7 +76,7 @@ t.test('a server that accepts and hangs up is not called without end', async (t)
 
   const started = performance.now()
   await t.rejects(accounts.readClock(), { message: /try again/ })
-  await t.rejects(accounts.readEntries([asked(user)]), { message: /try again/ })
+  await t.rejects(accounts.readEntries([user]), { message: /try again/ })
 
   t.ok(performance.now() - started < 200, 'it is known at once')
   t.equal(calls, 2)
@@ -88,7 +87,7 @@ t.test('nobody waits behind a statement that waits for a row', async (t) => {
   t.teardown(close)
   const other = await addUser({ mobile: '+8613900000002' })
   const change = { userId: user, deadline: Date.now() + 60_000 }
-  await accounts.readEntries([asked(user)])
+  await accounts.readEntries([user])
 
   await sql.begin(async (sql) => {
     await sql`select 1 from user_login where user_id = ${user} for update`
@@ -99,7 +98,7 @@ t.test('nobody waits behind a statement that waits for a row', async (t) => {
     })
 
     t.ok(await accounts.findSession(other))
-    t.strictSame(await accounts.readEntries([asked(other)]), { [other]: '0.' })
+    t.strictSame(await accounts.readEntries([other]), { [other]: '0.' })
     t.equal((await sql`select 1 from pg_locks where not granted`).length, 1, 'it still waits')
     await t.rejects(disabling, { message: /try again/ })
   })
@@ -111,13 +110,13 @@ t.test('of many at once each gets its own answer', async (t) => {
   const users = await Promise.all(
     Array.from({ length: 40 }, (_, n) => addUser({ mobile: `+86137000000${10 + n}` })),
   )
-  const questions = Array.from({ length: 400 }, (_, n) => users[n % users.length] ?? user)
+  const questions = Array.from({ length: 100 }, (_, n) => users[n % users.length] ?? user)
 
-  const standings = await Promise.all(questions.map((id) => accounts.readEntries([asked(id)])))
+  const entries = await Promise.all(questions.map((id) => accounts.readEntries([id])))
   const found = await Promise.all(users.map((id) => accounts.findById(id, 5000)))
 
   t.strictSame(
-    standings,
+    entries,
     questions.map((id) => ({ [id]: '0.' })),
   )
   t.strictSame(

@@ -1,5 +1,5 @@
 import type { AccountStatements, CostsOfPage, NewAccount } from './account-statements.js'
-import { type AskedUser, type Entries, readEntries as readEntriesOver } from './entries.js'
+import { createEntryReader, type Entries } from './entries.js'
 import type { Postgres } from './postgres.js'
 
 /** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
@@ -67,6 +67,8 @@ export type Accounts = ReturnType<typeof createAccounts>
  * Every method throws Unavailable when PostgreSQL does not do its part in time.
  */
 export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run' | 'check'>) {
+  const entriesOf = createEntryReader()
+
   return {
     findByMobile,
     findById,
@@ -100,8 +102,8 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
   }
 
   /** What D says of these users: what a check compares, and nothing more. */
-  function readEntries(users: readonly AskedUser[]): Promise<Entries> {
-    return postgres.check((sql) => readEntriesOver(sql, users))
+  function readEntries(userIds: readonly number[]): Promise<Entries> {
+    return postgres.check((sql) => entriesOf(sql, userIds))
   }
 
   /** The commit point of a login. Undefined when hash, status or stamp have moved, or the deadline has passed. */

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
+import { LRUCache } from 'lru-cache'
 import type { Sql } from 'postgres'
 import { userLogin } from './schema.js'
 
@@ -9,18 +10,8 @@ import { userLogin } from './schema.js'
  */
 export type Entries = Partial<Record<number, string>>
 
-/**
- * A user who may be asked about many times. Where the row was found last is noted here, and looked
- * at first: an index of many users costs PostgreSQL more than the row itself.
- */
-export interface AskedUser {
-  userId: number
-  /**
-   * Block and item, as PostgreSQL spells them. Only a hint: what moves the row makes it useless, and
-   * never wrong.
-   */
-  ctid: string | undefined
-}
+/** Users whose rows are remembered by where they were: as many as there are remembered tokens. */
+const REMEMBERED_ROWS = 10_000
 
 /** `<stamp>.<session id>`, a tombstone `<stamp>.`; the status of whoever is not active. */
 const entry = sql`case ${userLogin.status} when 'active'
@@ -39,27 +30,34 @@ const entriesOfUsers = entriesWhere(
  */
 const entriesAt = entriesWhere(entry, sql`ctid = any(${sql.placeholder('ctids')}::tid[])`)
 
-/** What D says of these users: what a check compares, and nothing more. */
-export async function readEntries(client: Sql, users: readonly AskedUser[]): Promise<Entries> {
-  const ctids = users.flatMap(({ ctid }) => ctid ?? [])
-  const found =
-    ctids.length === users.length ? await query(client, entriesAt, `{"${ctids.join('","')}"}`) : {}
-  const missing = users.filter(({ userId }) => found[userId] === undefined)
-  if (missing.length === 0) return found
-  const userIds = missing.map(({ userId }) => userId)
-  const located = await query(client, entriesOfUsers, `{${userIds.join()}}`)
-  return { ...found, ...noteRows(located, missing) }
-}
-
-/** Notes with each user where the row is, and gives the entries alone. */
-function noteRows(located: Entries, users: readonly AskedUser[]): Entries {
-  const entries: Entries = {}
-  for (const user of users) {
-    const [ctid, entry] = located[user.userId]?.split(' ') ?? []
-    user.ctid = ctid
-    if (entry !== undefined) entries[user.userId] = entry
+/**
+ * Reads what D says of many users. A user's row is looked for first where it was found last, at its
+ * ctid: the index of many users costs PostgreSQL more than the row itself. That is only a hint, for
+ * what moves the row makes it useless, and never wrong. docs/performance.md says what it buys.
+ *
+ * @param rows the ctid of each user's row, as PostgreSQL spells it: block and item.
+ */
+export function createEntryReader(rows = new LRUCache<number, string>({ max: REMEMBERED_ROWS })) {
+  return async function readEntries(client: Sql, userIds: readonly number[]): Promise<Entries> {
+    const ctids = userIds.flatMap((userId) => rows.get(userId) ?? [])
+    const found =
+      ctids.length === userIds.length ? await query(client, entriesAt, `{"${ctids.join('","')}"}`) : {}
+    const missing = userIds.filter((userId) => found[userId] === undefined)
+    if (missing.length === 0) return found
+    const located = await query(client, entriesOfUsers, `{${missing.join()}}`)
+    return { ...found, ...noteRows(located, missing) }
   }
-  return entries
+
+  /** Notes where each user's row is, and gives the entries alone. */
+  function noteRows(located: Entries, userIds: readonly number[]): Entries {
+    const entries: Entries = {}
+    for (const userId of userIds) {
+      const [ctid, entry] = located[userId]?.split(' ') ?? []
+      rows.set(userId, ctid)
+      if (entry !== undefined) entries[userId] = entry
+    }
+    return entries
+  }
 }
 
 /** `list`: an array as PostgreSQL spells it. */

@@ -114,7 +114,7 @@ export const identifyMutants: Mutant[] = [
       {
         file: ENTRIES,
         find: 'if (missing.length === 0)',
-        replace: 'if (ctids.length === users.length)',
+        replace: 'if (ctids.length === userIds.length)',
       },
     ],
   },

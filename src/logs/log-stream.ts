@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DestinationStream } from 'pino'
+import { type LogFile, openDescriptor, openLogFile } from './log-file.js'
+import { createTroubleReport, type TroubleListener } from './trouble.js'
+import { createWaitingLines } from './waiting-lines.js'
+
+/** How much is written at once, in bytes. */
+const MAX_WRITE_BYTES = 1 << 16
+
+/** Pause before what could not be written is tried again, in milliseconds. */
+const RETRY_MS = 500
+
+/** How long the last lines may take to be written at the end, in milliseconds. */
+const FLUSH_LIMIT_MS = 500
+
+export interface LogStream extends DestinationStream {
+  close(): Promise<void>
+  listen?(listener: TroubleListener): void
+}
+
+/**
+ * A file or standard output that never blocks and never fails a request: lines wait in memory up to
+ * a limit and are lost beyond it, and an error of the disk is not an error of the service. What is
+ * lost is counted.
+ *
+ * @param to the path of a file, `-` for standard output, or an open file descriptor.
+ * @throws OperatorError when the file cannot be opened now.
+ */
+export function openLogStream(to: string | number): LogStream & { reopen(): void } {
+  const file = openFile(to)
+  const lines = createWaitingLines()
+  const trouble = createTroubleReport(lines.count)
+  let isMending = false
+  let isStale = false
+  let isWriting = false
+  let writing: Promise<void> | undefined
+  let retry: NodeJS.Timeout | undefined
+  let closing: Promise<void> | undefined
+
+  return { write: add, reopen, close: closeOnce, listen: trouble.listen }
+
+  function add(line: string): void {
+    if (closing) return
+    if (isMending) lines.addFirst(line)
+    else if (!lines.add(line)) {
+      trouble.lose()
+      return
+    }
+    if (!retry) start()
+  }
+
+  /** At once, and not with the next line: whoever has renamed the file waits until it is let go. */
+  function reopen(): void {
+    isStale = true
+    start()
+  }
+
+  function start(): void {
+    clearTimeout(retry)
+    retry = undefined
+    if (!isWriting) writing = writeAll()
+  }
+
+  async function writeAll(): Promise<void> {
+    isWriting = true
+    while (isStale || lines.count() > 0) {
+      const error = await writeSome()
+      if (error) {
+        trouble.fail(error.code ?? error.message)
+        retry = setTimeout(start, RETRY_MS).unref()
+        break
+      }
+      isMending = true
+      trouble.mend()
+      isMending = false
+    }
+    isWriting = false
+  }
+
+  async function writeSome(): Promise<NodeJS.ErrnoException | undefined> {
+    try {
+      if (isStale) file.reopen()
+    } catch (error) {
+      return error as Error
+    }
+    isStale = false
+    const { written, error } = await file.append(lines.first(MAX_WRITE_BYTES))
+    lines.forget(written)
+    return error
+  }
+
+  function closeOnce(): Promise<void> {
+    closing ??= close()
+    return closing
+  }
+
+  async function close(): Promise<void> {
+    const limit = new AbortController()
+    const late = sleep(FLUSH_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined)
+    await Promise.race([flush(), late])
+    limit.abort()
+    clearTimeout(retry)
+    trouble.end()
+    if (!isWriting) file.close()
+  }
+
+  /** What could not be written just now is tried once more. */
+  async function flush(): Promise<void> {
+    await writing
+    start()
+    await writing
+  }
+}
+
+function openFile(to: string | number): LogFile {
+  if (typeof to === 'number') return openDescriptor(to)
+  return to === '-' ? openDescriptor(process.stdout.fd) : openLogFile(to)
+}
