@@ -47,8 +47,8 @@ interface Needs {
 }
 
 /**
- * The map of the service: what there is, then who may call which route. Connects to nothing and
- * listens nowhere.
+ * The map of the service: its subjects, then its routes by who may call them. Opens no connection
+ * and does not listen.
  */
 export async function buildApp(needs: Needs) {
   const { config, stores, log } = needs
@@ -67,7 +67,7 @@ export async function buildApp(needs: Needs) {
 
 export type App = Awaited<ReturnType<typeof buildApp>>
 
-/** What the service is about. None of it knows HTTP. */
+/** The subjects of the service. None of them knows HTTP. */
 function createSubjects({ config, keys, stores }: Needs, jwt: JWT) {
   const { issuer, audience, defaultRegion: region, tokenTtlSeconds, sessionRecovery } = config
   const tokens = createTokens({ jwt, keys, issuer, audience })
@@ -83,7 +83,7 @@ function createSubjects({ config, keys, stores }: Needs, jwt: JWT) {
   }
 }
 
-/** Who may call which route: each scope says who is inside. */
+/** Registers every route in a scope that is named after its callers. */
 async function registerRoutes(
   app: ReturnType<typeof createServer>,
   { config, keys, stores, actions, log }: Needs,

@@ -2,7 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { Refusal } from '../refusals/refusal.js'
 import { isRepeated } from './repeated-header.js'
 
-/** How a token is shown, for an OpenAPI document. Both are the same token; the second spelling is the platform's older one. */
+/**
+ * The OpenAPI security schemes of a token. Both carry the same token; `JWT` is the platform's older
+ * spelling.
+ */
 export const SECURITY_SCHEMES = {
   bearer: {
     type: 'http',
@@ -18,23 +21,23 @@ export const SECURITY_SCHEMES = {
   },
 } as const
 
-/** Either of them, as a route in the scope of a guard asks for it. */
+/** The OpenAPI `security` of a route that needs a token: either scheme. */
 export const TOKEN_REQUIRED: Record<string, []>[] = [{ bearer: [] }, { jwt: [] }]
 
 const SCHEME = /^(?:bearer|jwt) +/i
 
-/** As nearly everyone spells it, which is cheaper to see than to match. */
+/** The usual spelling: `startsWith` is cheaper than SCHEME. */
 const USUAL = 'Bearer '
 
-/** All space that the parser of HTTP lets into a value, and what stands between two of them. */
+/** The comma, and every kind of space that Node's HTTP parser allows inside a value. */
 const SEPARATORS = [' ', ',', '\t', '\u00a0']
 
 /**
- * The one token of a request's Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT. Node keeps
- * the first of several Authorization headers, another server behind the same proxy may keep the last: two are
- * refused, with 401 because some proxies turn any other refusal of theirs into 500.
+ * The token in the Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT. Two such
+ * headers are refused: Node keeps the first, another server behind the same proxy may keep the
+ * last. The status is 401, because some proxies turn a 400 of an auth sub-request into 500.
  *
- * @throws Refusal `token_missing`
+ * @throws Refusal `token_missing` unless there is exactly one token.
  */
 export function presentedToken({ headers, rawHeaders }: IncomingMessage): string {
   const token = credentials(headers.authorization ?? '')
@@ -42,7 +45,7 @@ export function presentedToken({ headers, rawHeaders }: IncomingMessage): string
   return token
 }
 
-/** What follows the scheme, where that is one word. The parser of HTTP has taken the space around the value. */
+/** The single word after the scheme. Node's HTTP parser has already trimmed the value. */
 function credentials(value: string): string | undefined {
   const start =
     value.startsWith(USUAL) && value[USUAL.length] !== ' ' ? USUAL.length : SCHEME.exec(value)?.[0].length

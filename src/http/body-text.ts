@@ -7,11 +7,11 @@ import { isRepeated } from './repeated-header.js'
 type Headers = Pick<IncomingMessage, 'headers' | 'rawHeaders'>
 
 /**
- * The text of a body of JSON. Refuses what would be changed by reading it, and so could equal
- * another body's text: what is not UTF-8 (RFC 8259 §8.1), and an escape that is half a surrogate
- * pair, which UTF-8 cannot write (§8.2).
+ * The text of a JSON body. Refuses bytes that are not UTF-8 (RFC 8259 §8.1) and escapes that are
+ * half a surrogate pair (§8.2). Both would become U+FFFD, so that different passwords
+ * could become equal.
  *
- * @throws Refusal
+ * @throws Refusal `invalid_request` or `unsupported_media_type`
  */
 export function jsonText(request: Headers, bytes: Uint8Array): string {
   const text = bodyText(request, bytes)
@@ -22,8 +22,10 @@ export function jsonText(request: Headers, bytes: Uint8Array): string {
 }
 
 /**
- * The text of a form, whose escapes are UTF-8 too (WHATWG URL §5.1): parsers leave others as they
- * are. @throws Refusal
+ * The text of a form body. Its %-escapes must be UTF-8 too (WHATWG URL §5.1): the parser leaves
+ * other escapes undecoded.
+ *
+ * @throws Refusal `invalid_request` or `unsupported_media_type`
  */
 export function formText(request: Headers, bytes: Uint8Array): string {
   const text = bodyText(request, bytes)
@@ -46,20 +48,17 @@ function bodyText({ headers, rawHeaders }: Headers, bytes: Uint8Array): string {
 }
 
 /**
- * Whether a content type names no charset but UTF-8. Strict: what only looks like a charset is
- * refused.
+ * Whether a content type names no charset other than UTF-8. Strict: a parameter that only looks
+ * like a charset is refused.
  */
 function saysUtf8(contentType: string): boolean {
   return !contentType.includes(';') || !/charset/i.test(contentType.replace(CHARSET_UTF8, ''))
 }
 
-/** Also without its hyphen, as databases and old libraries spell it. */
+/** Also `utf8`, as databases and old libraries spell it. */
 const CHARSET_UTF8 = /;[ \t]*charset=("?)utf-?8\1[ \t]*(?=;|$)/gi
 
-/**
- * A backslash before it would be an escape of its own, and is taken out first: `\\ud800` is six
- * plain characters.
- */
+/** Removes every other escape first: in `\\ud800` the backslash is escaped, and `ud800` is text. */
 function holdsHalfPair(json: string): boolean {
   return HALF_PAIR.test(json.replace(/\\[^u]/g, ' '))
 }

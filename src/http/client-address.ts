@@ -11,18 +11,18 @@ declare module 'fastify' {
   }
 }
 
-/** The address that a request came from, in its one spelling, as limits and logs know it. */
+/** The caller's address in its canonical spelling, as limits and logs use it. */
 export function clientAddress({ server, raw }: Pick<FastifyRequest, 'server' | 'raw'>): string {
   return server.proxies.clientOf(raw)
 }
 
-/** The network of whoever is connected to this service, by the address that Node says. */
+/** The network of a connection's peer, from the address that Node gives. */
 export function peerNetwork(remoteAddress: string | undefined): string {
   return networkOf(canonicalAddress(remoteAddress ?? '') ?? GONE)
 }
 
 interface Needs {
-  /** Addresses and ranges, comma-separated; false trusts nobody. */
+  /** Addresses and ranges, comma-separated; false trusts no proxy. */
   trusted: string | false
   log: { warn(message: string): void }
 }
@@ -30,25 +30,25 @@ interface Needs {
 export type Proxies = ReturnType<typeof createProxies>
 
 /**
- * The unspecified address. A caller that resets its connection at once has no other: the system
- * has forgotten it. Nobody else is counted by it.
+ * The unspecified address. It stands for a peer that reset its connection before Node asked the
+ * kernel for the address, and for nobody else.
  */
 const GONE = '0.0.0.0'
 
-/** How long the log is silent about a peer that it has named, and how many it names meanwhile. */
+/** One warning per untrusted network in `ttl` milliseconds, about at most `max` networks. */
 const STRANGERS = { ttl: 600_000, max: 100 }
 
-/** The same for proxies that write what is no address, all together. */
+/** The same for proxies that write something other than an address: one warning for all of them. */
 const MISWRITERS = { ttl: 60_000, max: 1 }
 
 /**
- * The proxies that are believed when they say whom they heard a request from.
+ * The proxies whose X-Forwarded-For is trusted.
  *
- * Fastify's `trustProxy` is not used. It does not recognise an address with a port, and it skips
- * an empty entry: the entry before it, which the client may have written, would count.
+ * Fastify's `trustProxy` does not recognise an address with a port. It also skips an empty entry
+ * and takes the one before it, which the caller may have forged.
  */
 export function createProxies({ trusted, log }: Needs) {
-  // One list for each family: BlockList also finds an IPv4 address in an IPv6 range such as ::/80.
+  // One list per family: BlockList also finds an IPv4 address in an IPv6 range such as ::/80.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
   for (const part of trusted ? trusted.split(',') : []) {
     const range = addressRange(part.trim())
@@ -60,8 +60,8 @@ export function createProxies({ trusted, log }: Needs) {
   return { clientOf, isProxy }
 
   /**
-   * The peer, or the client that a chain of trusted proxies names. Each proxy appends to
-   * X-Forwarded-For whom it heard from, so the header is read from its end.
+   * The peer, or the caller that a chain of trusted proxies names. Each proxy appends the address
+   * of its peer to X-Forwarded-For, so the header is read from its end.
    */
   function clientOf({ socket, headers }: IncomingMessage): string {
     const peer = canonicalAddress(socket.remoteAddress ?? '')
@@ -85,7 +85,7 @@ export function createProxies({ trusted, log }: Needs) {
     return client
   }
 
-  /** Whether whoever is connected to this service is one of them, by the address that Node says. */
+  /** Whether a connection's peer is a trusted proxy, by the address that Node gives. */
   function isProxy(remoteAddress: string | undefined): boolean {
     const peer = canonicalAddress(remoteAddress ?? '')
     return peer !== undefined && isTrusted(peer)
@@ -112,17 +112,17 @@ export function createProxies({ trusted, log }: Needs) {
   }
 }
 
-/** An address with its port, as proxies write it. IPv6 in brackets may stand without a port. */
+/** An address with a port, as some proxies write it, or IPv6 in brackets without a port. */
 const WITH_PORT = /^\[(.+)\](?::\d{1,5})?$|^([\d.]+):\d{1,5}$/
 
-/** The address in an entry of X-Forwarded-For, if there is one. */
+/** The address in one entry of X-Forwarded-For. */
 function addressIn(entry: string): string | undefined {
   const text = entry.trim()
   const [, inBrackets = '', beforePort = text] = WITH_PORT.exec(text) ?? []
   return canonicalAddress(isIPv6(inBrackets) ? inBrackets : beforePort)
 }
 
-/** Says whether to speak of a key now: once in `ttl` milliseconds, of `max` keys in that time. */
+/** Limits warnings: true once per key in `ttl` milliseconds, for at most `max` keys at a time. */
 function createOccasions({ ttl, max }: { ttl: number; max: number }): (key: string) => boolean {
   const spokenOf = new LRUCache<string, true>({ ttl, max })
 

@@ -6,34 +6,33 @@ import fp from 'fastify-plugin'
 import { Unavailable } from '../refusals/refusal.js'
 
 /**
- * How long clients have to send one more request and be told to go elsewhere, in milliseconds. The rest are closed while they
- * are idle, which cuts a request that is on its way just then: the longer a connection was idle, the less likely there is one.
+ * How long keep-alive connections have to send one more request and be told to close by its 503, in
+ * milliseconds. The rest are closed while idle, which cuts a request that is on its way: the longer
+ * a connection was idle, the less likely there is one.
  */
 const DRAIN_MS = 2000
 
-/** How long a connection that has just been accepted has until its first request must have come, in milliseconds. */
+/** How long a newly accepted connection has to bring its first request, in milliseconds. */
 const SETTLE_MS = 100
 
-/** How often it is looked whether connections are idle, or gone, in milliseconds. */
+/** The interval at which connections are checked for being idle or gone, in milliseconds. */
 const LOOK_MS = 50
 
 interface Needs {
-  /** What all of the closing may take, in seconds. */
+  /** How long the whole shutdown may take, in seconds. */
   shutdownSeconds: number
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /**
-     * What accepts connections: the server itself, and what brings it those to its other addresses.
-     */
+    /** The HTTP server, and the listeners that hand it the connections to its other addresses. */
     listeners: Server[]
   }
 }
 
-/** Once the service is told to stop, requests in flight are finished and new ones are sent elsewhere (503). */
+/** During shutdown, requests in flight are finished and new ones are refused with 503. */
 export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
-  // Most of a short time is left to what is in flight.
+  // At most a fifth of the time: the rest is for requests in flight.
   const drainMs = Math.min(DRAIN_MS, shutdownSeconds * 200)
   const open = new Set<Socket>()
   let closing = false
@@ -46,13 +45,13 @@ export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
   app.addHook('preClose', async () => {
     closing = true
     if (!app.server.listening) return
-    // A connection that is closed while it is idle may have a request on its way, and would cut it. Most are told first.
+    // Closing an idle connection cuts a request that is on its way: most get a 503 first.
     await drain(app.listeners, drainMs)
     const closed = app.listeners.map((listener) => once(listener, 'close'))
     await stopListening(app.listeners, app.server)
-    // Node closes what is idle at that moment; a connection that answers one more request would be kept alive.
+    // Node closes only what is idle now, and keeps the other connections alive after their answer.
     sweep = setInterval(closeIdle, LOOK_MS)
-    // The app would wait for its own server alone.
+    // Fastify waits only for its own server.
     await Promise.all(closed)
   })
   app.addHook('onClose', async () => clearInterval(sweep))
@@ -62,7 +61,7 @@ export const closeGracefully = fp<Needs>(async (app, { shutdownSeconds }) => {
     done(new Unavailable('closing'))
   })
 
-  /** For Node a connection on which nothing was ever sent is not idle. */
+  /** Node does not count a connection as idle before its first request. */
   function closeIdle(): void {
     app.server.closeIdleConnections()
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
@@ -75,21 +74,24 @@ async function drain(listeners: Server[], limitMs: number): Promise<void> {
 }
 
 /**
- * Stops accepting, and lets the connections that were accepted last bring their first request: closing the server at once
- * would take them for idle.
+ * Stops accepting, and waits for the first request of the connections that were accepted last: a
+ * sweep right away would take them for idle.
  */
 async function stopListening(listeners: Server[], server: Server): Promise<void> {
   await acceptAllThatWait(server)
   for (const listener of listeners) Server.prototype.close.call(listener)
   await sleep(SETTLE_MS)
-  // So that what has come by now is read first, and its connection not taken for idle.
+  // Read what has arrived by now, so that its connection does not look idle.
   await immediate()
 }
 
-/** What still waits in the kernel's queue when the listener goes is reset. A turn of the event loop accepts one connection. */
+/**
+ * Closing a listener resets the connections that wait in the kernel's accept queue. Each turn of
+ * the event loop accepts one of them.
+ */
 async function acceptAllThatWait(server: Server): Promise<void> {
   const end = performance.now() + SETTLE_MS
-  // Only from one immediate to the next is it certain that the sockets were looked at in between.
+  // libuv is certain to poll the sockets only between two immediates.
   await immediate()
   let accepted: number
   do {

@@ -2,11 +2,11 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 interface Needs {
-  /** The most connections that are open at the same time. */
+  /** The maximum number of open connections. */
   max: number
   /**
-   * The network that a connection counts for. Undefined where it brings the requests of many: it
-   * gives way to nobody.
+   * The network that a connection counts for. Undefined for a proxy, which carries the requests of
+   * many callers: its connections are never closed to make room.
    */
   networkOf(socket: Socket): string | undefined
 }
@@ -16,32 +16,26 @@ interface Network {
   sockets: Set<Socket>
 }
 
-/**
- * The part of all connections that a network keeps where others need room and none of its own is
- * idle.
- */
+/** Up to this share of the maximum, a network's busy connections are not closed to make room. */
 const SHARE = 1 / 4
 
-/**
- * How many connections of a network are looked at for an idle one, so that a flood of newcomers
- * stays cheap.
- */
+/** How many connections of a network are searched for an idle one: bounds the cost of a flood. */
 const LOOKS = 100
 
 /**
- * Bounds the connections of a server so that no network keeps others out. While there is room,
- * everybody connects. Then a newcomer takes the place of an idle connection of the network that
- * holds the most, or of a busy one where that network holds more than its share. Newcomers of that
- * network itself are turned away.
+ * Bounds the connections of a server so that no network keeps others out. Below the maximum every
+ * connection is accepted. At the maximum a new connection replaces an idle one of the network that
+ * holds the most, or a busy one if that network holds more than its share. New connections of that
+ * network itself are closed.
  */
 export function shareConnections(server: Server, { max, networkOf }: Needs): void {
   const networks = new Map<string, Network>()
-  /** Networks by how many connections they hold: the greediest is found without a search. */
+  /** Networks by their number of connections: finds the greediest without a search. */
   const ranks: Set<Network>[] = [new Set()]
   let open = 0
 
   server.on('connection', (socket: Socket) => {
-    // Reset before it was accepted: nobody is there, and nobody knows whom it would count for.
+    // Reset before it was accepted: there is no address to count it for.
     if (socket.remoteAddress === undefined) {
       socket.destroy()
       return
@@ -63,7 +57,7 @@ export function shareConnections(server: Server, { max, networkOf }: Needs): voi
     socket.once('close', () => leave(socket, network))
   })
 
-  /** Counts a connection out, once. */
+  /** Removes a connection from the counts. A second call changes nothing. */
   function leave(socket: Socket, network: Network): void {
     if (!network.sockets.delete(socket)) return
     open--
@@ -85,14 +79,14 @@ export function shareConnections(server: Server, { max, networkOf }: Needs): voi
     const leaving =
       idleOf(greediest) ?? (greediest.sockets.size > max * SHARE ? firstOf(greediest) : undefined)
     if (!leaving) return false
-    // At once and not when it has closed: the next newcomer may come before that.
+    // Remove it now: the next connection may arrive before its `close` event.
     leave(leaving, greediest)
     leaving.destroy()
     return true
   }
 }
 
-/** Those that were found busy are looked at last the next time. */
+/** Moves the busy connections that it meets to the end: the next search starts with others. */
 function idleOf({ sockets }: Network): Socket | undefined {
   let looks = 0
   for (const socket of sockets) {
@@ -105,8 +99,8 @@ function idleOf({ sockets }: Network): Socket | undefined {
 }
 
 /**
- * Whether nothing was ever sent on it, or it waits for the next request: only then Node has set a
- * time limit on the socket.
+ * Whether no byte has arrived yet, or the connection waits for its next request: Node sets a socket
+ * timeout only then.
  */
 function isIdle({ timeout, bytesRead }: Socket): boolean {
   return bytesRead === 0 || (timeout !== undefined && timeout > 0)

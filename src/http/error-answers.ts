@@ -8,12 +8,11 @@ import { preferredLanguage } from './preferred-language.js'
 import { envelopeOf, headersOf, STATUS_OF } from './refusal-answer.js'
 import { SAFE_HEADERS } from './safe-answer.js'
 
-/** What is needed of a logger to say which bug was met. */
 export type ErrorLog = Pick<FastifyBaseLogger, 'error'>
 
 /**
- * Answers whatever was thrown in the platform's envelope, in the caller's language. Only what is a {@link Refusal}
- * speaks for itself.
+ * Answers a thrown error in the platform's envelope and the caller's language. {@link asRefusal}
+ * says what an error that is not a Refusal becomes.
  */
 export function answerError(
   error: FastifyError | Refusal,
@@ -30,14 +29,14 @@ export function answerError(
     .send(envelopeOf(refusal, language))
 }
 
-/** What is answered with nothing but `internal` is a bug: the logs say which. */
+/** The caller sees only `internal` for a bug: the log holds the error. */
 export function logUnexpected({ slug }: Refusal, error: Error, { id }: FastifyRequest, log: ErrorLog): void {
   if (slug === 'internal') log.error({ err: error, request_id: id }, 'unexpected error')
 }
 
 /**
- * Answers what is not HTTP, or stopped halfway, on the bare socket: there is no request to answer yet, and nobody has
- * said which language they read.
+ * Answers input that is not HTTP, or an incomplete request, on the bare socket: there is no request
+ * yet. The language is English, because no header has been read.
  */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (isLingering(socket)) return
@@ -59,13 +58,13 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   closeLingering(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`)
 }
 
-/** Codes of Node's HTTP parser and timeouts. */
+/** Error codes of Node's HTTP parser and of its timeouts. */
 const CLIENT_ERRORS: Record<string, Slug> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-/** Whatever was thrown as what is answered: what is no refusal and no fault of the request is `internal`. */
+/** Any thrown error as a Refusal. One that is not the request's fault becomes `internal`. */
 export function asRefusal(error: FastifyError | Refusal): Refusal {
   if (error instanceof Refusal) return error
   const [broken] = error.validation ?? []

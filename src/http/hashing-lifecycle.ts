@@ -7,9 +7,9 @@ interface Needs {
   accounts: Parameters<typeof findStoredCosts>[0]['accounts']
 }
 
-/** Hashing threads live as long as the app: ready before it is, and ended after its last answer. */
+/** Starts the hashing threads before the app is ready, and ends them after its last answer. */
 export const hashingLifecycle = fp<Needs>(async (app, { passwords, accounts }) => {
-  // Threads take a while to start, on cores that are idle until all else is ready.
+  // Start the threads early: the cores are idle while the rest of the app gets ready.
   const warmUp = passwords.warmUp()
   warmUp.catch(() => undefined)
   app.addHook('onReady', () => warmUp)

@@ -2,8 +2,8 @@ import fastifyJwt, { type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Signing and verifying by @fastify/jwt, without a key or a rule of its own: each call brings those
- * of the key ring, which come and go. Nothing verifies by itself with `request.jwtVerify`.
+ * Registers @fastify/jwt without a key of its own: each call passes a key of the ring, because keys
+ * change at run time. So `request.jwtVerify`, which checks no session, cannot be used by mistake.
  */
 export async function registerJwt(app: FastifyInstance): Promise<JWT> {
   await app.register(fastifyJwt, { secret: noKey })

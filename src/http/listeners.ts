@@ -11,16 +11,12 @@ interface Place {
   backlog: number
 }
 
-/**
- * How an address is refused that a name has and this machine has not, such as ::1 where IPv6 is
- * off.
- */
+/** Error codes for an address that a name has but this machine lacks, such as ::1 without IPv6. */
 export const NOT_HERE = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']
 
 /**
- * Listens at every address of a host, of which a name may have several: `localhost` is 127.0.0.1
- * and ::1. All connections come to the app's one server, and so meet the same limits and the same
- * end.
+ * Listens at every address of a host name: `localhost` is 127.0.0.1 and ::1. All connections go to
+ * the app's one server, so the same limits and the same shutdown apply to them.
  *
  * @returns the addresses as URLs.
  */
@@ -45,10 +41,10 @@ function listenFirst(app: FastifyInstance, place: Place): Promise<string> {
   return app.listen(place)
 }
 
-/** Fastify would open a second HTTP server here, which has none of the limits of the first. */
+/** Fastify would open a second HTTP server here, without the limits of the first. */
 async function listenBeside(app: FastifyInstance, { host, backlog }: Place): Promise<string> {
   const { port } = app.server.address() as AddressInfo
-  // As Node's HTTP server has its sockets.
+  // The socket options that Node's HTTP server uses.
   const listener = createServer({ allowHalfOpen: true, noDelay: true })
   listener.on('connection', (socket) => app.server.emit('connection', socket))
   listener.listen({ host, port, backlog })

@@ -3,22 +3,19 @@ import { type Proxies, peerNetwork } from './client-address.js'
 import { shareConnections } from './connections.js'
 import { safeAnswer } from './safe-answer.js'
 
-/**
- * Connections that are open at the same time: more could take the descriptors that the stores and
- * the log need.
- */
+/** Leaves file descriptors for the stores and the log. */
 const MAX_CONNECTIONS = 10_000
 
-/** Bytes of a request's line and headers together. */
+/** Bytes of the request line and the headers together. */
 export const MAX_HEADER_BYTES = 8192
 
 interface Needs {
-  /** How long a connection may be idle between two requests. */
+  /** How long a connection may be idle between two requests, in seconds. */
   keepAliveSeconds: number
   proxies: Pick<Proxies, 'isProxy'>
 }
 
-/** The one server behind every address that the service listens at, with its limits. */
+/** The HTTP server behind every address that the service listens at, with its limits. */
 export function createHttpServer(
   listener: RequestListener,
   { keepAliveSeconds, proxies: { isProxy } }: Needs,
@@ -26,7 +23,7 @@ export function createHttpServer(
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      // Counted from the moment at which a connection is accepted.
+      // Node counts both from the accept of a connection, for its first request.
       headersTimeout: 3000,
       requestTimeout: 5000,
       connectionsCheckingInterval: 500,
@@ -40,8 +37,7 @@ export function createHttpServer(
     },
     listener,
   )
-  // Node keeps the first thousand headers by default: a second Authorization beyond them would go
-  // unseen.
+  // By default Node drops headers after the thousandth: a second Authorization could hide there.
   server.maxHeadersCount = 0
   shareConnections(server, {
     max: MAX_CONNECTIONS,
@@ -50,8 +46,5 @@ export function createHttpServer(
   return server
 }
 
-/**
- * What the proxy that is connected to this service said: the last in a list, for each proxy may add
- * its own.
- */
+/** The last of a list: the value that the proxy connected to this service has appended. */
 const HTTPS = /(?:^|,)\s*https\s*$/i

@@ -8,7 +8,7 @@ import { SECURITY_SCHEMES } from './bearer-token.js'
 import { STATUS_OF } from './refusal-answer.js'
 import { closed, OneOf, UserId } from './schemas.js'
 
-/** The version of the contract: it changes with the routes and answers, not with the code. */
+/** The version of the HTTP contract: changes with routes and answers, not with the code. */
 const CONTRACT_VERSION = '0.1.0'
 
 const DESCRIPTION = `Authentication for the video platform: a JWT that can be revoked at once.
@@ -19,7 +19,7 @@ for. A failure has \`error\` instead of \`data\`: a name that never changes, for
 
 **401 means the token or the password, never an outage.** A client that gets 503 keeps its token and tries again.`
 
-/** What can be shown to this service: a token in either spelling, or the credentials of a service client. */
+/** What a caller can authenticate with: a token, or the credentials of a service client. */
 const SCHEMES = {
   ...SECURITY_SCHEMES,
   client: {
@@ -33,7 +33,7 @@ const SCHEMES = {
 /** Collects every route into an OpenAPI 3.1 document. Register before the routes. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
-    // It would take a server's address for an absolute one.
+    // Stripping fails on the relative server URL below.
     stripBasePath: false,
     openapi: {
       openapi: '3.1.0',
@@ -43,7 +43,7 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      // Seen from /docs/json, wherever a proxy has put that.
+      // Relative to /docs/json, so that it also works below a proxy's prefix.
       servers: [{ url: '..', description: 'The service that shows this document.' }],
       tags: [
         { name: 'session', description: 'Log in and out.' },
@@ -51,7 +51,7 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
         { name: 'users', description: 'Add and change users, for the sibling that registers them.' },
         { name: 'operation', description: 'For whoever runs the service.' },
       ],
-      // Said of every route, so that none is open by oversight; a guard overrides it for its scope.
+      // Explicit for every route: `security` is never missing by oversight. A guard overrides it.
       security: [],
       components: { securitySchemes: SCHEMES },
     },
@@ -60,7 +60,7 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
   })
 }
 
-/** Calls the example of each failure by its slug: the plugin only counts them. */
+/** Names the example of each failure by its slug: the plugin only numbers them. */
 function nameExamples<T extends object>(document: T): T {
   return JSON.parse(JSON.stringify(document), (key, value) => {
     if (key !== 'examples' || Array.isArray(value)) return value
@@ -70,13 +70,13 @@ function nameExamples<T extends object>(document: T): T {
 }
 
 /**
- * Swagger UI at /docs, the document at /docs/json and /docs/yaml. Nothing says where this is:
- * behind a proxy that serves it below a prefix, every address is relative to the page's own.
+ * Swagger UI at /docs, the document at /docs/json and /docs/yaml. Every address is relative to the
+ * page's own, because a proxy may serve it below a prefix.
  */
 export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(async function pages(scope) {
     scope.addHook('onRequest', ({ url }, reply, done) => {
-      // With a query, which the page would take for a part of its path, it is another way in.
+      // The page takes a query for a part of its path: /docs/ with one is redirected too.
       const page = url === '/docs/' ? undefined : WAYS_IN[url.split('?', 1)[0] ?? '']
       if (page === undefined) return done()
       reply.redirect(page)
@@ -85,8 +85,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
       routePrefix: '/docs',
       staticCSP: PAGE_POLICY,
       uiConfig: {
-        // Without the bar on top: its logo breaks the policy, and it is there to choose among
-        // documents.
+        // Without the top bar: its logo violates the policy, and there is only one document.
         layout: 'BaseLayout',
         displayRequestDuration: true,
         tryItOutEnabled: true,
@@ -95,7 +94,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
   })
 }
 
-/** The other ways in, and where the page is from there. */
+/** Other addresses of the page, each with the page's address relative to it. */
 const WAYS_IN: Record<string, string> = {
   '/docs': 'docs/',
   '/docs/': './',
@@ -104,8 +103,8 @@ const WAYS_IN: Record<string, string> = {
 }
 
 /**
- * The page takes everything from this service, as it was asked for itself. The plugin's own policy would have browsers ask for
- * HTTPS instead (`upgrade-insecure-requests`): over plain HTTP the page then stays empty on all but loopback addresses.
+ * The page loads everything from its own origin. The plugin's own policy has
+ * `upgrade-insecure-requests`: over plain HTTP the page would stay empty, except on loopback.
  */
 const PAGE_POLICY = {
   'default-src': "'self'",
@@ -117,9 +116,9 @@ const PAGE_POLICY = {
 }
 
 /**
- * Documents, on a route inside a guard's scope, what the guard asks for, and how it refuses.
+ * Documents on a route what the guard of its scope requires, and how it refuses.
  *
- * @param security any of these, by the names of the schemes.
+ * @param security alternatives, by the names of the schemes.
  */
 export function documentGuard(
   route: RouteOptions,
@@ -134,7 +133,7 @@ export function documentGuard(
   }
 }
 
-/** Documents, on a route that answers as OAuth 2.0 does, its refusals in that form (RFC 6749 §5.2). */
+/** Documents the refusals of a route in the form of OAuth 2.0 (RFC 6749 §5.2). */
 export function documentOauthErrors(route: RouteOptions): void {
   const response = responseOf(route)
   const refused = refusals(...slugsOf(response))
@@ -158,10 +157,10 @@ function slugsOf(response: Record<number, TSchema>): Slug[] {
   return Object.values(response).flatMap(({ properties }) => properties?.error?.enum ?? [])
 }
 
-/** Failures that any route can end in. */
+/** Failures of every route. */
 const ANYWHERE: readonly Slug[] = ['internal', 'temporarily_unavailable']
 
-/** What a failure tells programs beside its name, with an example. */
+/** The `data` of a failure, with an example. */
 const DATA_OF: { [slug in Slug]?: { schema: TSchema; example: object } } = {
   mobile_taken: { schema: closed({ user_id: UserId }), example: { user_id: 1 } },
 }
@@ -169,9 +168,7 @@ const DATA_OF: { [slug in Slug]?: { schema: TSchema; example: object } } = {
 /** Failures of routes that read a body. */
 export const OF_A_BODY: readonly Slug[] = ['invalid_request', 'payload_too_large', 'unsupported_media_type']
 
-/**
- * The schemas of a route's failures, by status: which slugs it can give, each with the answer as it is sent.
- */
+/** The schemas of a route's failures by status: the possible slugs, each with an example answer. */
 export function refusals(...slugs: readonly Slug[]): Record<number, TSchema> {
   const byStatus = new Map<number, Slug[]>()
   for (const slug of new Set([...slugs, ...ANYWHERE])) {
@@ -211,12 +208,12 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
   )
 }
 
-/** A text as it is, where Markdown would take what is in angle brackets for HTML. */
+/** Escapes angle brackets, which Markdown takes for HTML. */
 function asMarkdown(text: string): string {
   return text.replaceAll('<', '\\<')
 }
 
-/** What every documented route says of itself. */
+/** What every documented route must state. */
 export interface Documented extends FastifySchema {
   tags: ['session' | 'check' | 'users' | 'operation']
   operationId: string

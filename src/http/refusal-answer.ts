@@ -2,7 +2,6 @@ import type { Language } from '../refusals/language.js'
 import { MESSAGES } from '../refusals/messages.js'
 import { isAboutToken, type Refusal, type Slug } from '../refusals/refusal.js'
 
-/** The HTTP status of every refusal. */
 export const STATUS_OF = {
   invalid_request: 400,
   token_missing: 401,
@@ -25,12 +24,11 @@ export const STATUS_OF = {
   temporarily_unavailable: 503,
 } as const satisfies Record<Slug, number>
 
-/** A refusal in the platform's envelope. */
 export function envelopeOf({ slug, msg, data }: Refusal, language: Language) {
   return { code: STATUS_OF[slug], error: slug, msg: msg[language], ...(data && { data }) }
 }
 
-/** Headers that belong to a refusal: its challenge, and when to come back (RFC 9110 §10.2.3). */
+/** Headers of a refusal: its challenge, and Retry-After in seconds (RFC 9110 §10.2.3). */
 export function headersOf({ slug, retryAfter }: Refusal): Record<string, string> {
   const headers: Record<string, string> = { 'cache-control': 'no-store' }
   if (STATUS_OF[slug] === 401) headers['www-authenticate'] = challenge(slug)
@@ -38,7 +36,7 @@ export function headersOf({ slug, retryAfter }: Refusal): Record<string, string>
   return headers
 }
 
-/** RFC 6750 §3. English whatever the caller reads: only ASCII may be here. */
+/** RFC 6750 §3. Always English: the header may hold only ASCII. */
 function challenge(slug: Slug): string {
   if (slug === 'invalid_client') return 'Basic realm="auth", charset="UTF-8"'
   if (!isAboutToken(slug)) return 'Bearer realm="auth"'

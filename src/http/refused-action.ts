@@ -2,10 +2,10 @@ import type { ActionLog, Event, Facts, Origin } from '../logs/action-log.js'
 import { Refusal, Unavailable } from '../refusals/refusal.js'
 
 /**
- * Records that an action was refused, and why, more exactly than the caller is told. An outage is no
- * refusal: nobody was judged.
+ * Records a refused action with its reason, which is more exact than what the caller is told. An
+ * outage is not recorded: nothing was decided about the caller.
  *
- * @param events what a refusal is called there, and one by the throttle.
+ * @param events the names of a refusal and of a refusal by the throttle in the action log.
  */
 export function recordRefusal(
   { record }: Pick<ActionLog, 'record'>,

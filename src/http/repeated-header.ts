@@ -1,7 +1,7 @@
 /**
- * Whether several header lines have this name, given in small letters. Node keeps the first of
- * them, another server behind the same proxy may keep the last. Looks at the names and values as
- * they came: Node's own list of them is slow.
+ * Whether several header lines have this name, given in lower case. Node keeps the first of them,
+ * another server behind the same proxy may keep the last. Reads rawHeaders, because Node's
+ * `headersDistinct` is slow.
  */
 export function isRepeated(rawHeaders: readonly string[], name: string): boolean {
   let found = 0

@@ -5,26 +5,22 @@ import {
   ServerResponse,
 } from 'node:http'
 
-/**
- * What every answer tells a browser: to take it for nothing but what it says it is, and to tell
- * nobody this address.
- */
+/** Headers of every answer: browsers must not sniff its type, and must not send a Referer. */
 export const SAFE_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
 
 /**
- * Whoever came over TLS does so for a year (RFC 6797). Other names below the host are not this
- * service's business.
+ * HSTS for a year, sent only over TLS (RFC 6797). Without includeSubDomains: hosts below this one
+ * may belong to other services.
  */
 const OVER_TLS_ONLY = { ...SAFE_HEADERS, 'strict-transport-security': 'max-age=31536000' }
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /**
- * The answers of a server, with these headers in each: what Node refuses by itself never reaches
- * Fastify and its hooks.
+ * A ServerResponse with these headers in every answer. Fastify's hooks would miss the requests that
+ * Node refuses by itself.
  *
- * @param cameOverTls whether the client of a request speaks TLS to whoever stands before this
- *   service.
+ * @param cameOverTls whether a request's caller speaks TLS to the proxy in front of this service.
  */
 export function safeAnswer(cameOverTls: (request: IncomingMessage) => boolean): typeof ServerResponse {
   return class SafeAnswer<Request extends IncomingMessage> extends ServerResponse<Request> {
@@ -36,7 +32,7 @@ export function safeAnswer(cameOverTls: (request: IncomingMessage) => boolean): 
   }
 }
 
-/** Added in place: a copy for every answer would cost more than the headers. */
+/** Adds in place: a copy of the headers would cost more than adding to them. */
 function added(own: Record<string, string>, headers: Headers = {}): Headers {
   if (Array.isArray(headers)) return [...headers, ...Object.entries(own).flat()]
   return Object.assign(headers, own)

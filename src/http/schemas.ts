@@ -2,13 +2,13 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { MAX_PASSWORD_BYTES, MIN_NEW_PASSWORD_LENGTH } from '../passwords/password-length.js'
 import type { User } from '../users/users.js'
 
-/** Stands in for a token wherever the document shows one; the dots keep it from being mistaken for a real one. */
+/** The example token of the document. The ellipsis shows that it is not a real one. */
 export const SAMPLE_TOKEN = 'eyJhbGciOi…'
 
 export const Mobile = Type.String({
   description: 'With country code, or as dialled in the default region. Any usual spelling.',
   minLength: 3,
-  // Pasted from an address book or a `tel:` link, with all that cannot be seen.
+  // Room for separators and invisible characters of a pasted number or a `tel:` link.
   maxLength: 64,
   examples: ['+8613800138000'],
 })
@@ -20,7 +20,7 @@ export const Password = Type.String({
   examples: ['correct horse battery staple'],
 })
 
-/** A password that is being set, as far as a schema can tell; requireStrong tells the rest. */
+/** The rules for a new password that a schema can state. requireStrong checks the others. */
 export const NewPassword = Type.String({
   description: `At least ${MIN_NEW_PASSWORD_LENGTH} characters, at most ${MAX_PASSWORD_BYTES} bytes in UTF-8, without NUL, and not easy to guess.`,
   minLength: MIN_NEW_PASSWORD_LENGTH,
@@ -28,7 +28,7 @@ export const NewPassword = Type.String({
   examples: ['seven wet umbrellas in a row'],
 })
 
-/** What RFC 7662 §2.1 and RFC 7009 §2.1 ask with. Members that are not listed are ignored (RFC 6749 §3.1). */
+/** The form of RFC 7662 §2.1 and RFC 7009 §2.1. Other members are ignored (RFC 6749 §3.1). */
 export const TokenForm = Type.Object({
   token: Type.String({ description: 'The token in question.', minLength: 1, examples: [SAMPLE_TOKEN] }),
   token_type_hint: Type.Optional(
@@ -42,7 +42,7 @@ export const UserStatus = OneOf(['active', 'disabled'], {
   description: '`disabled`: every login and every token is refused.',
 })
 
-/** What may be known of a user: never the hash, never the session's id. */
+/** What an answer may say about a user: never the hash, never the session id. */
 export const UserRecord = closed({
   user_id: UserId,
   mobile: Type.String({ description: 'As it is stored: E.164.', examples: ['+8613800138000'] }),
@@ -59,7 +59,7 @@ export const UserRecord = closed({
   created_at: Type.String({ format: 'date-time', examples: ['2026-11-21T08:00:00.000Z'] }),
 })
 
-/** Of the routes below `/users/{id}`, whose scope registers numericId. */
+/** The path parameters below `/users/{id}`, whose scope registers numericId. */
 export const UserPath = closed({
   id: Type.Integer({
     description: 'The user id.',
@@ -74,7 +74,7 @@ export const ExpiresAt = Type.Integer({
   examples: [1795449600],
 })
 
-/** One of some texts: an enum, which reads better in a document and in generated clients than a union of constants. */
+/** An enum: Swagger UI and generated code show it better than a union of constants. */
 export function OneOf<T extends string>(
   values: readonly T[],
   options: { description?: string; default?: T } = {},
@@ -82,7 +82,7 @@ export function OneOf<T extends string>(
   return Type.Unsafe<T>({ type: 'string', enum: values, ...options })
 }
 
-/** A body or an answer, closed: what is not listed is refused, never dropped in silence. */
+/** A closed object: an unlisted member is refused, never dropped silently. */
 export function closed<P extends Record<string, TSchema>>(
   properties: P,
   options: { description?: string } = {},
@@ -98,12 +98,12 @@ export function Ok<T extends TSchema>(data: T, description: string) {
   )
 }
 
-/** The platform's envelope around a success that has nothing to say but that. */
+/** The platform's envelope around a success without data. */
 export function Done(description: string) {
   return Type.Object({ code: Type.Literal(200), msg: Type.String({ examples: ['ok'] }) }, { description })
 }
 
-/** A success that is all in its status and headers. */
+/** A success without a body. */
 export function NoBody(description: string) {
   return Type.Unsafe<undefined>({ type: 'null', description })
 }
@@ -116,7 +116,6 @@ export function done(): Static<ReturnType<typeof Done>> {
   return { code: 200, msg: 'ok' }
 }
 
-/** A user in the form of {@link UserRecord}. */
 export function recordOf(user: User): Static<typeof UserRecord> {
   return {
     user_id: user.userId,

@@ -16,32 +16,31 @@ import { withoutSubPath } from './routes/identify.js'
 
 type Needs = Pick<Config, 'trustProxy' | 'keepAliveSeconds'>
 
-/** Ids that no other process gives, and this one only once. A new UUID for each would be half a kilobyte of garbage. */
+/** Ids unique across processes: a random prefix and a counter allocate less than a UUID. */
 function requestIds(): () => string {
   const prefix = randomBytes(9).toString('base64url')
   let requests = 0
   return () => `${prefix}-${(++requests).toString(36)}`
 }
 
-/** Fastify with its limits, its parser and its refusals, and no route. */
+/** Fastify with its limits, parser and error handler, without routes. */
 export function createServer({ trustProxy, keepAliveSeconds }: Needs, log: FastifyBaseLogger) {
   const proxies = createProxies({ trusted: trustProxy, log })
   const answer = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
     answerError(error, request, reply, log)
   const app = Fastify({
-    // Without a logger: for one Fastify listens to the end of every answer, and looks at each request's child for all its methods.
-    // What is worth a line is logged by this service itself.
+    // No Fastify logger: with one, Fastify listens for the end of every answer and checks the
+    // methods of each request's child logger. This service writes its own log lines.
     genReqId: requestIds(),
     rewriteUrl: (request) => withoutSubPath(request.url ?? '/'),
-    // Fastify's own answer while closing has another form than all others: closeGracefully gives it.
+    // Fastify's own 503 while closing is not in the envelope: closeGracefully answers instead.
     return503OnClosing: false,
-    // Values are taken as they were sent, or refused: Fastify's defaults would make them fit.
+    // Refuse values that do not fit: by default Fastify coerces or removes them.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
-    // What a parameter of an address may be is for its schema to say, once it is known who asks.
+    // The router must not refuse a long path parameter: the schema does, after authentication.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
-    // So that there is one server only: for `localhost` Fastify would open another, which has none
-    // of the limits.
+    // Our own server: for `localhost` Fastify would open a second one, without the limits.
     serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds, proxies }),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
@@ -49,7 +48,7 @@ export function createServer({ trustProxy, keepAliveSeconds }: Needs, log: Fasti
 
   app.decorate('proxies', proxies)
 
-  // Exactly JSON: Fastify would also take text/plain.
+  // JSON only: by default Fastify also parses text/plain.
   app.removeAllContentTypeParsers()
   const parseJson = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser(

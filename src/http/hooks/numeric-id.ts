@@ -1,11 +1,11 @@
 import fp from 'fastify-plugin'
 
-/** The one way in which this service writes an id: no sign, no zero before it, no exponent. */
+/** The canonical spelling of an id: no sign, no leading zero, no exponent. */
 const WRITTEN = /^[1-9]\d*$/
 
 /**
- * Routes in this scope have an id in their address. It comes as text and becomes the number that their schemas ask for;
- * anything else stays text, and is refused by them.
+ * Turns the path parameter `id` into the number that the schemas of this scope require. Any other
+ * text stays text, and the schema refuses it.
  */
 export const numericId = fp(async (scope) => {
   scope.addHook('preValidation', ({ params }, _reply, done) => {

@@ -12,8 +12,8 @@ interface Needs {
 }
 
 /**
- * Routes in this scope are an OAuth 2.0 server's: they read a form instead of JSON, and refuse in the form of RFC 6749 §5.2
- * instead of the platform's envelope, because they are called by programs that know only that. Register it after the guard,
+ * Routes in this scope read a form instead of JSON, and refuse in the form of RFC 6749 §5.2 instead
+ * of the platform's envelope: OAuth 2.0 programs know only that form. Register it after the guard,
  * whose refusals it documents.
  */
 export const oauthEndpoint = fp<Needs>(async (scope, { log }) => {

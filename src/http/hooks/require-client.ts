@@ -18,7 +18,7 @@ import { isRepeated } from '../repeated-header.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The name of the service client whose request this is. Only there behind requireClient. */
+    /** The name of the authenticated service client. Set only behind requireClient. */
     serviceClient: string
   }
 }
@@ -33,8 +33,9 @@ interface Needs {
 const EVENTS = { refused: 'client_refused', throttled: 'client_throttled' } as const
 
 /**
- * Routes in the scope where this is registered run only for a service client that shows its name and secret (HTTP Basic, RFC
- * 7617) and has this permission, and say so in the OpenAPI document. It is asked before the body is read.
+ * Routes in this scope run only for a service client that authenticates with its name and secret
+ * (HTTP Basic, RFC 7617) and has the permission. Checks that before the body is read, and documents
+ * it in the OpenAPI document.
  */
 export const requireClient = fp<Needs>(async (scope, { serviceClients, permission, throttle, actions }) => {
   scope.decorateRequest('serviceClient', '')
@@ -42,7 +43,7 @@ export const requireClient = fp<Needs>(async (scope, { serviceClients, permissio
     documentGuard(route, [{ client: [] }], ['invalid_client', 'not_allowed', 'too_many_attempts']),
   )
   scope.addHook('onRequest', (request, _reply, done) => {
-    // At once where it can be: a body that arrives while its route is waited for has to be kept, and costs twice as much.
+    // Stay synchronous when the credentials are recalled: awaiting makes Node buffer the body.
     const recalled = serviceClients.recall(authorizationOf(request))
     if (recalled?.permissions.includes(permission)) {
       request.serviceClient = recalled.name
@@ -79,7 +80,7 @@ export const requireClient = fp<Needs>(async (scope, { serviceClients, permissio
   }
 })
 
-/** Empty where there is none, or more than one: neither shows a client. */
+/** Empty if the header is missing or repeated: neither identifies a service client. */
 function authorizationOf({ raw: { headers, rawHeaders } }: FastifyRequest): string {
   return isRepeated(rawHeaders, 'authorization') ? '' : (headers.authorization ?? '')
 }
@@ -87,13 +88,13 @@ function authorizationOf({ raw: { headers, rawHeaders } }: FastifyRequest): stri
 /** The header of HTTP Basic (RFC 7617). */
 const BASIC = /^basic +([a-z0-9+/]+={0,2}) *$/i
 
-/** Name and secret, as they stand in it. */
+/** Name and secret, still percent-encoded. */
 const CREDENTIALS = /^([^:]*):(.*)$/s
 
 /**
- * The name and the secret of a service client, out of an Authorization header, in UTF-8. Both are
- * percent-encoded inside it (RFC 6749 §2.3.1), which changes neither of ours but for libraries that
- * encode more than they must.
+ * The name and the secret of a service client from an Authorization header, in UTF-8. OAuth
+ * libraries percent-encode both (RFC 6749 §2.3.1). Names and secrets of this service need no
+ * encoding, but some libraries encode more than they must.
  *
  * @throws Refusal `invalid_client`
  */

@@ -7,7 +7,7 @@ import { documentGuard } from '../openapi.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose request this is. Only there behind requireSession. */
+    /** The session of the request's token. Set only behind requireSession. */
     session: Session
   }
 }
@@ -17,8 +17,8 @@ interface Needs {
 }
 
 /**
- * The check of Redis and PostgreSQL as one preHandler: routes in the scope where this is registered run only for
- * the holder of a live session, and say so in the OpenAPI document.
+ * The check of Redis and PostgreSQL as one preHandler: routes in this scope run only for the holder
+ * of a live session. Documents that in the OpenAPI document.
  */
 export const requireSession = fp<Needs>(async (scope, { sessions }) => {
   scope.decorateRequest('session')
