@@ -21,7 +21,10 @@ const IDENTITY_HEADERS = {
   'X-Session-Id': Type.String({ description: 'The session id.' }),
 }
 
-/** Answers only behind requireSession. Every method and sub-path gives the same answer, for proxies' sub-requests. */
+/**
+ * Only behind requireSession. Every method and every sub-path gives the same answer, because a
+ * proxy's auth sub-request may keep those of the original request.
+ */
 export const identify: FastifyPluginAsyncTypebox = async (app) => {
   const schema = {
     tags: ['check'],
@@ -48,7 +51,7 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
 
 function answer({ session, headers }: FastifyRequest, reply: FastifyReply) {
   reply.header('x-user-id', String(session.userId)).header('x-session-id', session.sessionId)
-  // A proxy that leaves the body of an answer unread has to close the connection that it came on.
+  // A proxy that does not read the answer's body must close the connection: 204 keeps it alive.
   if (headers.prefer !== undefined && MINIMAL.test(String(headers.prefer))) {
     reply.code(204).header('preference-applied', 'return=minimal').send()
     return
@@ -60,22 +63,25 @@ export function identityOf({ userId, loginTime, expiresAt }: FastifyRequest['ses
   return ok({ user_id: userId, login_time: loginTime, expires_at: expiresAt })
 }
 
-/** The preference of RFC 7240 §4.2, in a list of them. */
+/** The preference of RFC 7240 §4.2, anywhere in a list of preferences. */
 const MINIMAL = /\breturn="?minimal\b/i
 
-/** Every path below /identify is /identify, however it is spelled: the router would refuse a broken %-sequence. */
+/**
+ * Maps every path below /identify to /identify before routing: the router would refuse a malformed
+ * %-escape.
+ */
 export function withoutSubPath(url: string): string {
   return BELOW_IDENTIFY.test(url) ? '/identify' : url
 }
 
-/** In origin form, or in the absolute form in which a proxy may send it (RFC 9112 §3.2.2). */
+/** In origin form, or in the absolute form that a proxy may send (RFC 9112 §3.2.2). */
 const BELOW_IDENTIFY = /^(?:https?:\/\/[^/]*)?\/identify\//
 
-/** Every method that Node parses, but TRACE, which nobody should answer (ASVS 13.4.4), and CONNECT, which is no request. */
+/** Every method that Node parses, except TRACE (ASVS 13.4.4) and CONNECT, which opens a tunnel. */
 function methods(app: FastifyInstance): string[] {
   const answered = METHODS.filter((method) => method !== 'TRACE' && method !== 'CONNECT')
   const added = answered.filter((method) => !app.supportedMethods.includes(method) || method === 'QUERY')
-  // Without a body as far as Fastify is concerned: it would insist on the content type of a QUERY.
+  // `hasBody: false`, because Fastify would require a content type of a QUERY.
   for (const method of added) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   return answered
 }

@@ -19,13 +19,13 @@ const Active = closed(
     token_type: Type.Literal('Bearer'),
     ...{ sub, iss, iat, exp, jti, aud },
     sid: SessionId,
-    // Of what RFC 7662 does not name, some gateways read nothing else (Oathkeeper).
+    // Oathkeeper reads members that RFC 7662 does not define only from `ext`.
     ext: closed({ ...data.properties, sid: SessionId }),
   },
   { description: 'The token is live.' },
 )
 
-/** Nothing else: who asks about a token that is not live has no claim to know why (RFC 7662 §2.2). */
+/** No other member: RFC 7662 §2.2 wants nothing else said about a token that is not live. */
 const Inactive = closed({ active: Type.Literal(false) }, { description: 'It is not, for whatever reason.' })
 
 export const Introspection = Type.Union([Active, Inactive], { description: 'What is known of the token.' })
@@ -55,7 +55,7 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
   })
 }
 
-/** Member by member: to spread the claims takes longer than all the rest of the answer. */
+/** Lists the members: spreading the claims is slower than the rest of the answer. */
 function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: VerifiedToken) {
   const ext = { id: data.id, login_time: data.login_time, sid: jti }
   const known = {
@@ -72,7 +72,7 @@ function active({ claims: { sub, iss, iat, exp, jti, aud, data } }: VerifiedToke
   return aud === undefined ? known : { ...known, aud }
 }
 
-/** A refused token is an answer here; an outage is not. */
+/** A refused token is an inactive token. An outage is an error. */
 function asAbsent(error: unknown): undefined {
   if (!(error instanceof Refusal) || !isAboutToken(error.slug)) throw error
 }

@@ -9,8 +9,9 @@ interface Needs {
 }
 
 /**
- * How long others may keep the keys, in seconds. A new key signs only after so long, and one that was taken back is trusted
- * elsewhere for so long: short enough to wait for, long enough that nobody asks for every token.
+ * How long others may cache the keys, in seconds. A new key must be published for this long before
+ * it signs, and others trust a withdrawn key for this long. Long enough that nobody fetches the
+ * keys for every token.
  */
 const MAX_AGE_SECONDS = 60
 
@@ -26,7 +27,7 @@ const PublicJwk = closed({
   use: OneOf(['sig']),
 })
 
-/** In the form of RFC 7517 §5, as libraries expect it, and not in the platform's envelope. */
+/** In the form of RFC 7517 §5, which libraries expect, without the platform's envelope. */
 export const jwks: FastifyPluginAsyncTypebox<Needs> = async (app, { keys }) => {
   const schema = {
     tags: ['check'],

@@ -11,7 +11,7 @@ interface Needs {
   actions: Pick<ActionLog, 'record'>
 }
 
-/** Outside requireSession, although it wants a token: logging out twice, or with an expired token, must succeed. */
+/** Not behind requireSession: logging out twice, or with an expired token, must succeed. */
 export const logout: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
   const schema = {
     tags: ['session'],

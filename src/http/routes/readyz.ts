@@ -6,11 +6,11 @@ import { type Documented, refusals } from '../openapi.js'
 import { STATUS_OF } from '../refusal-answer.js'
 import { closed, Ok, OneOf, ok } from '../schemas.js'
 
-/** Asks one store whether it answers. Rejects with Unavailable when it does not. */
+/** Asks one store for an answer. Rejects with Unavailable without one. */
 export type Ping = () => Promise<void>
 
 interface Needs {
-  /** Those that there are. */
+  /** Embedded mode has no Redis. */
   stores: { postgres: Ping; redis?: Ping }
 }
 

@@ -37,7 +37,7 @@ export const revoke: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
   })
 }
 
-/** What is no token of ours has no session to end (RFC 7009 §2.2). */
+/** An invalid token has no session to end: that is a success (RFC 7009 §2.2). */
 function asAbsent(error: unknown): undefined {
   if (!(error instanceof Refusal) || error.slug !== 'token_invalid') throw error
 }

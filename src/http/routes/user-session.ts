@@ -10,7 +10,10 @@ interface Needs {
   actions: Pick<ActionLog, 'record'>
 }
 
-/** Only behind requireClient, with numericId and ignoreBody: some clients send a DELETE with the headers of a body. */
+/**
+ * Only behind requireClient, with numericId and ignoreBody: some HTTP libraries send body headers
+ * with a DELETE.
+ */
 export const userSession: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actions }) => {
   const schema = {
     tags: ['users'],

@@ -10,7 +10,7 @@ interface Needs {
   actions: Pick<ActionLog, 'record'>
 }
 
-/** What a status is set with, and the event that it is. */
+/** The function that sets a status, and its event in the action log. */
 const CHANGES = {
   active: { change: 'enable', event: 'user_enabled' },
   disabled: { change: 'disable', event: 'user_disabled' },

@@ -23,7 +23,7 @@ export const addUser: FastifyPluginAsyncTypebox<Needs> = async (app, { users, ac
       'of every 409 holds the id of the user who has the number.',
     body: NewUser,
     response: {
-      // Not 201: the platform's envelope knows one code for success, and its clients compare with that.
+      // Not 201: the platform's envelope has one code for success, and programs compare with it.
       200: Ok(UserRecord, 'The user is added.'),
       ...refusals(...OF_A_BODY, 'mobile_taken'),
     },
