@@ -1,4 +1,4 @@
-/** The languages in which people are told things. English is for whoever asks for none of them. */
+/** The languages of messages. English is the default. */
 export const LANGUAGES = ['en', 'zh'] as const
 
 export type Language = (typeof LANGUAGES)[number]

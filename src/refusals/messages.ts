@@ -1,9 +1,12 @@
 import type { Language } from './language.js'
 
-/** A text in every language. One that is missing does not compile. */
+/** A text in every language. A missing language does not compile. */
 export type Message = Record<Language, string>
 
-/** What a person is told, by the slug that a program reads. The English goes into challenges too, and so is ASCII. */
+/**
+ * Messages for people, by the slug that programs read. The English is ASCII, because challenges
+ * carry it in a header.
+ */
 export const MESSAGES = {
   invalid_request: { en: 'The request is not well-formed.', zh: '请求格式不正确。' },
   token_missing: {
@@ -44,10 +47,10 @@ export const MESSAGES = {
   },
 } as const satisfies Record<string, Message>
 
-/** A field by the name under which callers know it. What they sent in it is never part of a message. */
+/** The request field that a message names. A message never holds the field's value. */
 export type PasswordField = 'password' | 'current' | 'new'
 
-/** What is said instead where a person can be told more. */
+/** Messages that say more than the slug's own. */
 export const DETAILS = {
   noSuchUser: { en: 'There is no such user.', zh: '用户不存在。' },
   notAMobile: { en: 'mobile is not a phone number', zh: 'mobile 不是有效的电话号码' },
@@ -81,24 +84,24 @@ export const DETAILS = {
   }),
 } as const satisfies Record<string, Message | ((field: PasswordField, limit: number) => Message)>
 
-/** What a schema's validator says of a rule that was broken: its name, and what the schema says under it. */
+/** One error of the schema validator: the broken rule, and its parameters from the schema. */
 interface BrokenRule {
   keyword: string
   params: Record<string, unknown>
 }
 
 /**
- * A broken rule of JSON Schema, for people. Repeats the schema and never the request: of `params` only what comes
- * from the schema is used.
+ * A broken rule of JSON Schema as a message. Repeats only text of the schema, never of the request:
+ * `params` may hold both.
  *
- * @param place where in the request: `body`, `body/mobile`.
+ * @param place the part of the request, such as `body` or `body/mobile`.
  */
 export function ruleMessage(place: string, { keyword, params }: BrokenRule): Message {
   const rule = RULES[keyword]?.(params)
   return rule ? { en: `${place} ${rule.en}`, zh: `${place} ${rule.zh}` } : MESSAGES.invalid_request
 }
 
-/** The rules in the schemas of requests; a test compares. */
+/** Every rule that a request schema uses: a test checks that none is missing. */
 const RULES: Record<string, (params: Record<string, unknown>) => Message> = {
   required: ({ missingProperty }) => ({
     en: `must have required property '${missingProperty}'`,

@@ -1,2 +1,4 @@
-/** What stops a command or the start of the service. Its message is one readable line for the operator. */
+/**
+ * Stops a command, or the start of the service. Its message is one readable line for the operator.
+ */
 export class OperatorError extends Error {}

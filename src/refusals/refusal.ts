@@ -1,9 +1,9 @@
 import { MESSAGES, type Message } from './messages.js'
 
-/** Every way in which this service refuses, by the slug that programs read. A public contract: add, never rename. */
+/** The slug of a refusal, which programs read. A public contract: add slugs, never rename one. */
 export type Slug = keyof typeof MESSAGES
 
-/** What is wrong with a token that was presented, or with its session. */
+/** The slugs that refuse a presented token or its session. */
 export const TOKEN_SLUGS = [
   'token_invalid',
   'token_expired',
@@ -19,19 +19,19 @@ export function isAboutToken(slug: unknown): slug is TokenSlug {
 }
 
 interface Details {
-  /** Replaces the slug's own message where the caller can be told more. */
+  /** Replaces the slug's own message by one that says more. */
   msg?: Message
-  /** What the answer holds beside the message. */
+  /** The `data` of the answer. */
   data?: Record<string, unknown>
-  /** For the logs only: why the request was really refused. */
+  /** The exact reason, for the logs only. */
   reason?: string
   /** Seconds after which another try makes sense. */
   retryAfter?: number
 }
 
 /**
- * A failure that a caller can cause or has to bear. Thrown by subjects and hooks, and answered in one
- * place; `message` is English, for logs and the command line.
+ * A failure that a caller can cause or must be told. Subjects and hooks throw it, the error
+ * handlers of http/ answer it. `message` is English, for logs and the command line.
  */
 export class Refusal extends Error {
   readonly slug: Slug
@@ -51,9 +51,9 @@ export class Refusal extends Error {
 }
 
 /**
- * A store did not do what was asked within its time. This is never said of a token: a client whose
- * token is refused throws it away and logs in again, and so an outage would become a flood of
- * password hashing.
+ * The service cannot decide, for example because a store gave no answer in time. Never report an
+ * outage as a refused token: callers would discard their tokens and log in again, and the outage
+ * would become a flood of password hashing.
  */
 export class Unavailable extends Refusal {
   constructor(reason: string) {
@@ -61,10 +61,10 @@ export class Unavailable extends Refusal {
   }
 }
 
-/** A password was not hashed and will not be: nobody has learned anything about it. */
+/** A password was not hashed and will not be: the answer reveals nothing about it. */
 export class NotHashed extends Unavailable {}
 
-/** A password is being compared, and there is no time left to wait for the outcome. */
+/** A password is still being compared when the time is up. `outcome` settles later. */
 export class ComparedTooLate extends Unavailable {
   readonly outcome: Promise<boolean>
 
