@@ -1,16 +1,16 @@
 import type { Session } from './verdict.js'
 
-/** Beyond them the one that was used least recently goes. */
+/** Beyond this number the least recently used is evicted. */
 const MAX_REMEMBERED = 10_000
 
 /**
- * Remembers the sessions of accepted tokens, each for so long and never beyond its expiry.
+ * An LRU cache of the sessions of accepted tokens. No entry outlives its token.
  *
- * @param forMs milliseconds from the question on: how long before its arrival the answer was given,
- *   nobody knows.
+ * @param forMs lifetime of an entry in milliseconds, counted from the request: the service may have
+ *   decided at any time between request and answer.
  */
 export function rememberAccepted(forMs: number) {
-  // In the order of their use: a Map keeps that of insertion.
+  // In order of use: `find` inserts again, and a Map keeps the order of insertion.
   const remembered = new Map<string, { session: Session; askedAt: number }>()
 
   return { find, add }
@@ -25,7 +25,7 @@ export function rememberAccepted(forMs: number) {
     return found.session
   }
 
-  /** @param askedAt by `performance.now()` */
+  /** @param askedAt when the request was sent, by `performance.now()`. */
   function add(token: string, session: Session, askedAt: number): void {
     remembered.delete(token)
     remembered.set(token, { session, askedAt })

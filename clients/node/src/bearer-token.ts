@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * How a token is shown, for an OpenAPI document. Both are the same token; the second spelling is
- * the platform's older one.
+ * The OpenAPI security schemes of a token, for `components.securitySchemes`. Both carry the same
+ * token; `JWT` is the platform's older spelling.
  */
 export const securitySchemes = {
   bearer: {
@@ -19,19 +19,16 @@ export const securitySchemes = {
   },
 } as const
 
-/** Either of them, as the schema of a route says it for an OpenAPI document. */
+/** The OpenAPI `security` of a route that needs a token: either scheme. */
 export const TOKEN_REQUIRED = { security: [{ bearer: [] }, { jwt: [] }] }
 
-/**
- * One word behind the scheme: without all space that the parser of HTTP lets into a value, and
- * without a comma.
- */
+/** A single word after the scheme: no comma, and no space that Node's HTTP parser allows. */
 const CREDENTIALS = /^(?:bearer|jwt) +([^ ,\t\u00a0]+)$/i
 
 /**
- * The one token of a request's Authorization header (RFC 6750 §2.1), under the scheme Bearer or
- * JWT; undefined where there is not exactly one. Node keeps the first of several Authorization
- * headers, another server behind the same proxy may keep the last: two are none.
+ * The token in a request's Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT.
+ * Undefined unless there is exactly one. Two such headers count as none: Node keeps the first,
+ * another server behind the same proxy may keep the last.
  */
 export function presentedToken({ headersDistinct }: IncomingMessage): string | undefined {
   const [value = '', ...others] = headersDistinct.authorization ?? []

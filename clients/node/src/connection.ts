@@ -2,24 +2,25 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https'
 import { ServiceUnavailable } from './refusals.js'
 
-/** An answer of the service, read whole, whatever it says. */
+/** A complete answer of any status. `retryAfter` is the raw header. */
 export interface Answer {
   status: number
   retryAfter: string | undefined
   text: string
 }
 
-/** Connections to the service; questions beyond them wait for one that is free. */
+/** Requests beyond this number wait for a free connection. */
 const MAX_CONNECTIONS = 100
 
-/** Several times the longest answer of the service. */
+/** In characters: several times the longest answer of the service. */
 const MAX_ANSWER_LENGTH = 64 * 1024
 
-/** How a connection ends that the service has closed. */
+/** Error codes of a connection that the service has closed. */
 const CLOSED_BY_PEER = new Set(['ECONNRESET', 'EPIPE'])
 
 /**
- * Connections to one address of the service. They are kept alive, and keep no process from ending.
+ * A pool of keep-alive connections to one URL of the service. Idle connections do not keep the
+ * process alive.
  *
  * @param limitMs how long an answer may take, in milliseconds.
  */
@@ -33,9 +34,9 @@ export function connectTo(url: URL, limitMs: number) {
   return { post, close }
 
   /**
-   * Sends JSON. Follows no redirect: an answer is the service's own.
+   * Posts JSON. Follows no redirect.
    *
-   * @throws ServiceUnavailable when none came in time.
+   * @throws ServiceUnavailable without an answer in time, or after {@link close}.
    */
   async function post(body: string): Promise<Answer> {
     const end = performance.now() + limitMs
@@ -50,7 +51,7 @@ export function connectTo(url: URL, limitMs: number) {
   }
 
   /**
-   * Ends everything. What is under way, and whoever asks later, gets {@link ServiceUnavailable}.
+   * Closes all connections. Requests under way and later ones fail with {@link ServiceUnavailable}.
    */
   function close(): void {
     isClosed = true
@@ -59,9 +60,9 @@ export function connectTo(url: URL, limitMs: number) {
   }
 
   /**
-   * One request. Undefined when the connection was an old one that the service closed just as it
-   * was used again: nothing was answered, and a question may be asked twice. Old connections run
-   * out, so that a new one is used at last.
+   * One request. Undefined if the service closed an idle connection just as it was reused: the
+   * caller repeats the request, which is idempotent. Reused connections run out, so the last try is
+   * on a new one.
    */
   function exchange(body: string, leftMs: number): Promise<Answer | undefined> {
     if (isClosed) throw new Error('closed')
@@ -75,8 +76,7 @@ export function connectTo(url: URL, limitMs: number) {
     const timer = setTimeout(giveUp, Math.max(0, leftMs))
     underWay.add(withdrawn)
     return new Promise<Answer | undefined>((resolve, reject) => {
-      // Not left to the request: one that still waits for a connection would be silent until it had
-      // one.
+      // Reject here: a destroyed request emits no error while it waits for a connection.
       withdrawn.signal.addEventListener('abort', () => {
         reject(withdrawn.signal.reason)
         request.destroy()
@@ -103,10 +103,7 @@ async function readWhole(response: IncomingMessage): Promise<Answer> {
   return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], text }
 }
 
-/**
- * The code of what the network said; its message may be long and empty, for one that tried several
- * addresses.
- */
+/** Prefers the code: the message of an AggregateError over several addresses may be empty. */
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   return `auth-service: ${code ?? message}`
 }

@@ -10,12 +10,12 @@ export { securitySchemes } from './bearer-token.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose request this is. Only there behind requireSession. */
+    /** The session of the request's token. Set only behind requireSession. */
     session: Session
   }
 }
 
-/** What is answered instead of the route's own answer. `retryAfter` in seconds. */
+/** The answer that replaces the route's own. `retryAfter` in seconds. */
 interface Refusal {
   status: 401 | 503
   error: keyof typeof MESSAGES
@@ -23,15 +23,15 @@ interface Refusal {
 }
 
 /**
- * The service's own preHandler, for a sibling: routes in the scope where this is registered run
- * only for the holder of a live session, which is then `request.session`. Everybody else gets the
- * very answer that the service would give: 401 with the reason (RFC 6750 §3), or 503 when nobody
- * knows.
+ * The service's preHandler for a sibling service. Routes in the scope where it is registered run
+ * only for the holder of a live session, and find it in `request.session`. Every other caller gets
+ * the same answer as from the service: 401 with the reason (RFC 6750 §3), or 503 if the service
+ * cannot be asked.
  *
- * The routes also say so to @fastify/swagger; give it {@link securitySchemes} as
+ * Documents this on the routes for @fastify/swagger, which needs {@link securitySchemes} as
  * `components.securitySchemes`.
  *
- * @throws TypeError, from `register`, when an option makes no sense.
+ * @throws TypeError from `register` for an invalid option.
  */
 export const requireSession: FastifyPluginAsync<VerifierOptions> = async (scope, options) => {
   const { verify, close } = createVerifier(options)
@@ -54,10 +54,10 @@ export const requireSession: FastifyPluginAsync<VerifierOptions> = async (scope,
   })
 }
 
-// Fastify's mark of a plugin that works on the very scope where it is registered.
+// As fastify-plugin does: the hooks apply to the scope that registers the plugin.
 Object.assign(requireSession, { [Symbol.for('skip-override')]: true })
 
-/** Answers here, and not in the sibling's error handler, whose answers may have another form. */
+/** Answers without the sibling's error handler, which may use another form. */
 function refuse({ status, error, retryAfter }: Refusal, request: FastifyRequest, reply: FastifyReply) {
   const language = preferredLanguage(request.headers['accept-language'])
   reply.headers({
@@ -67,12 +67,12 @@ function refuse({ status, error, retryAfter }: Refusal, request: FastifyRequest,
     'content-language': language,
     vary: 'accept-language',
   })
-  // As it is: a schema of the sibling's for this status could leave out half of it.
+  // A response schema of the sibling for this status could drop members.
   reply.type('application/json; charset=utf-8').serializer(JSON.stringify)
   return reply.code(status).send({ code: status, error, msg: MESSAGES[error][language] })
 }
 
-/** RFC 6750 §3. English whatever the caller reads: only ASCII may be here. */
+/** RFC 6750 §3. Always English: the header may hold only ASCII. */
 function challenge(error: Refusal['error']): string {
   if (error === 'token_missing') return 'Bearer realm="auth"'
   return `Bearer realm="auth", error="invalid_token", error_description="${MESSAGES[error].en}"`

@@ -1,13 +1,13 @@
 /**
- * Lets calls about the same key share a request, and never an answer that is older than the call.
+ * Coalesces calls about the same key into one request. No call gets an answer to a request that was
+ * sent before the call.
  *
- * A call joins a request only while that one has not left. Whoever asks later, while it is under
- * way, must not get its answer: it may have been given before a logout that this caller has seen
- * acknowledged. All who come meanwhile share one more request, which leaves when the first is back.
- * So a key has at most one request under way and one that waits, and every answer was asked for
- * after every call that gets it: what was revoked before a check began is refused by it.
+ * A call joins a request only before it is sent. A later call must not get its answer: the answer
+ * may be older than a logout that this call has already seen acknowledged. Calls during a request
+ * share the next one, which is sent when the first has settled. So a key has at most one request
+ * under way and one waiting, and a token that was revoked before a call is refused to it.
  *
- * @param send has to settle within a time of its own, else whoever waits for it waits for ever.
+ * @param send must settle within its own time limit: later calls about the key wait for it.
  */
 export function joinCalls<Answer>(send: (key: string) => Promise<Answer>): (key: string) => Promise<Answer> {
   const underWay = new Map<string, Promise<Answer>>()
@@ -22,7 +22,6 @@ export function joinCalls<Answer>(send: (key: string) => Promise<Answer>): (key:
   }
 
   function leave(key: string): Promise<Answer> {
-    // From here on nobody joins.
     waiting.delete(key)
     const answer = send(key)
     underWay.set(key, answer)
@@ -32,13 +31,13 @@ export function joinCalls<Answer>(send: (key: string) => Promise<Answer>): (key:
   }
 }
 
-/** Settles when a request is back, whatever its answer. */
+/** Resolves when a request has settled, even if it was rejected. */
 function backOf(request: Promise<unknown> | undefined): Promise<void> | undefined {
   const isBack = () => undefined
   return request?.then(isBack, isBack)
 }
 
-/** After this turn's I/O: requests that arrived together are asked about together. */
+/** Waits for this turn's I/O, so that requests which arrived together share a call. */
 function endOfTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve))
 }

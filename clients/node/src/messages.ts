@@ -1,11 +1,11 @@
-/** The languages of the service's messages. English is for whoever asks for none of them. */
+/** The languages of the service's messages. English is the default. */
 export const LANGUAGES = ['en', 'zh'] as const
 
 export type Language = (typeof LANGUAGES)[number]
 
 /**
- * What a person is told, in the service's own words. The English goes into challenges too, and so
- * is ASCII.
+ * Messages for people, with the same text as the service's. The English is ASCII, because
+ * challenges carry it in a header.
  */
 export const MESSAGES = {
   token_missing: {

@@ -3,19 +3,19 @@ import { LANGUAGES, type Language } from './messages.js'
 /** Browsers send less than 100 characters. */
 const MAX_LENGTH = 256
 
-/** A range of Accept-Language that names one of ours, such as `zh-CN;q=0.9`, or any. */
+/** A range of Accept-Language that names a supported language, such as `zh-CN;q=0.9`, or `*`. */
 interface Range {
   names: Language | '*'
-  /** `zh` names Chinese more closely than `zh-CN` does, and that more closely than `*`. */
+  /** How specifically the range matches the bare language: `zh` 2, `zh-CN` 1, `*` 0. */
   closeness: number
   weight: number
   place: number
 }
 
 /**
- * The language that a caller wants by `Accept-Language` (RFC 9110 §12.5.4): of the ranges in the
- * order of their weight the first that names one of ours, in whatever script or region (RFC 4647
- * §3.4). Never fails: what cannot be read asks for nothing.
+ * The language that a caller prefers by `Accept-Language` (RFC 9110 §12.5.4): the first range in
+ * the order of weight that names a supported language, in any script or region (RFC 4647 §3.4).
+ * Never fails: an unreadable range is ignored, and English is the default.
  */
 export function preferredLanguage(header = ''): Language {
   if (header.length > MAX_LENGTH) return 'en'
@@ -25,7 +25,7 @@ export function preferredLanguage(header = ''): Language {
   return first.names === '*' ? anyLanguage(ranges) : first.names
 }
 
-/** Where any will do, what names a language most closely says how much it is wanted. */
+/** Resolves `*`: each language has the weight of the range that matches it most closely. */
 function anyLanguage(ranges: readonly Range[]): Language {
   const closest = LANGUAGES.flatMap((language) => {
     const [range] = ranges

@@ -1,6 +1,6 @@
 import { MESSAGES } from './messages.js'
 
-/** Why the service accepts a token from nobody. */
+/** The service's reasons to refuse a token. */
 const TOKEN_REASONS = [
   'token_invalid',
   'token_expired',
@@ -11,15 +11,13 @@ const TOKEN_REASONS = [
 
 export type TokenReason = (typeof TOKEN_REASONS)[number]
 
-/**
- * Whether this is a reason for which the service refuses a token. Takes anything, and never fails.
- */
+/** Whether a value of any type is one of the service's reasons to refuse a token. */
 export function isTokenReason(error: unknown): error is TokenReason {
   return (TOKEN_REASONS as readonly unknown[]).includes(error)
 }
 
 /**
- * The service, or the form of the token itself, says no: answer 401. `error` is the service's
+ * The service refused the token, or the token is malformed: answer 401. `error` is the service's
  * reason.
  */
 export class TokenRefused extends Error {
@@ -34,8 +32,8 @@ export class TokenRefused extends Error {
 }
 
 /**
- * Nobody knows whether the token is live: answer 503, never 401, and keep the token. `retryAfter`
- * in seconds; `reason` is for logs and holds nothing of the token.
+ * The service gave no answer about the token: answer 503, never 401, and keep the token.
+ * `retryAfter` in seconds. `reason` is for logs and holds no part of the token.
  */
 export class ServiceUnavailable extends Error {
   override readonly name = 'ServiceUnavailable'

@@ -1,10 +1,7 @@
 import type { Answer } from './connection.js'
 import { isTokenReason, ServiceUnavailable, TokenRefused } from './refusals.js'
 
-/**
- * The session that a token is of. `expiresAt` in seconds since the epoch, `loginTime` in
- * milliseconds.
- */
+/** The session of a token. `expiresAt` in seconds since the epoch, `loginTime` in milliseconds. */
 export interface Session {
   userId: number
   sessionId: string
@@ -12,16 +9,14 @@ export interface Session {
   expiresAt: number
 }
 
-/**
- * What is read of an answer, which may be anybody's: every member could be missing, or anything.
- */
+/** The members that are read of an answer. A proxy may have sent it: trust no type. */
 interface Envelope {
   code?: unknown
   error?: unknown
   data?: Verdict | null
 }
 
-/** What /verify says of a live token, by the service's OpenAPI document. */
+/** What /verify answers about a live token, as the service's OpenAPI document defines it. */
 interface Verdict {
   user_id?: unknown
   expires_at?: unknown
@@ -29,11 +24,11 @@ interface Verdict {
 }
 
 /**
- * Whose session it is, by the answer to /verify. Only what the contract says counts: any other
- * answer, of the service or of a proxy before it, says nothing about the token.
+ * The session in an answer of /verify. An answer outside the contract, from the service or from a
+ * proxy, says nothing about the token.
  *
- * @throws TokenRefused
- * @throws ServiceUnavailable
+ * @throws TokenRefused when the answer refuses the token.
+ * @throws ServiceUnavailable for every other answer.
  */
 export function judge({ status, retryAfter, text }: Answer): Session {
   const { code, error, data } = envelope(text)
@@ -41,7 +36,7 @@ export function judge({ status, retryAfter, text }: Answer): Session {
     const session = status === 200 && sessionIn(data ?? {})
     if (session) return session
     if (status === 401 && isTokenReason(error)) throw new TokenRefused(error)
-    // All that can be long in the question is the token, and the service writes none that is.
+    // Only the token can make the body too large, and the service issues no such token.
     if (status === 413 && error === 'payload_too_large') throw new TokenRefused('token_invalid')
   }
   throw new ServiceUnavailable(`auth-service answered ${status}`, secondsIn(retryAfter))
@@ -67,7 +62,7 @@ function envelope(text: string): Envelope {
   }
 }
 
-/** Seconds of a Retry-After; its other form, a date, is nothing that the service sends. */
+/** The seconds of a Retry-After. The service never sends its other form, a date. */
 function secondsIn(retryAfter: string | undefined): number | undefined {
   return /^\d{1,4}$/.test(retryAfter ?? '') ? Number(retryAfter) : undefined
 }

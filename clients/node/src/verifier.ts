@@ -9,37 +9,36 @@ export type { Session } from './verdict.js'
 
 export interface VerifierOptions {
   /**
-   * Where the service is, for example `http://127.0.0.1:3000`. A path is kept: `/verify` is asked
-   * for below it.
+   * The service's base URL, for example `http://127.0.0.1:3000`. Its path is kept: `/verify` is
+   * appended to it.
    */
   url: string
   /**
-   * How long a call may take, in milliseconds. 1000 unless given: the service answers within 500
-   * ms, and a call may have to wait for one answer before its own.
+   * How long a call may take, in milliseconds. Default 1000: the service answers within 500 ms, and
+   * a call may have to wait for one other answer first.
    */
   timeoutMs?: number
   /**
-   * For how long a token that was accepted is accepted again without asking, in milliseconds; never
-   * beyond its expiry. 0 unless given: every call asks. What it costs: **a token that was revoked,
-   * by a logout, a newer login or a disabled account, goes on working in this process for up to
-   * that time.**
+   * How long an accepted token is accepted again without asking, in milliseconds, never beyond its
+   * expiry. Default 0: every call asks. The cost: **a token that was revoked, by a logout, a newer
+   * login or a disabled account, still works in this process for up to that time.**
    */
   cacheMs?: number
 }
 
 export type Verifier = ReturnType<typeof createVerifier>
 
-/** What a token is made of (RFC 6750 §2.1). The service writes no other characters. */
+/** The `b64token` of RFC 6750 §2.1. The service issues no token with other characters. */
 const TOKEN = /^[\w.~+/-]+=*$/
 
-/** Timers of Node count no further. */
+/** The longest delay of Node's timers. */
 const MAX_MS = 2 ** 31 - 1
 
 /**
- * Asks the service who holds a token: `verify(token)`; and `close()` for the end, which no process
- * has to wait for.
+ * Asks the service whose session a token is. `close()` ends what is under way. A process can also
+ * exit without it.
  *
- * @throws TypeError when an option makes no sense.
+ * @throws TypeError for an invalid option.
  */
 export function createVerifier({ url, timeoutMs = 1000, cacheMs = 0 }: VerifierOptions) {
   requireMs('timeoutMs', timeoutMs, 1)
@@ -51,16 +50,16 @@ export function createVerifier({ url, timeoutMs = 1000, cacheMs = 0 }: VerifierO
   return { verify, close: service.close }
 
   /**
-   * Whose live session this token is.
+   * The live session of a token.
    *
-   * @throws TokenRefused when it is nobody's: answer 401.
-   * @throws ServiceUnavailable when that could not be found out in time: answer 503.
+   * @throws TokenRefused if it has none: answer 401.
+   * @throws ServiceUnavailable without an answer in time: answer 503.
    */
   async function verify(token: string): Promise<Session> {
-    // Callers without types may pass on whatever a body held.
+    // Untyped callers may pass any value.
     if (typeof token !== 'string' || !TOKEN.test(token)) throw new TokenRefused('token_invalid')
     const session = accepted?.find(token) ?? (await within(timeoutMs, ask(token)))
-    // Each caller's own: what one request does to it is none of another's business.
+    // A copy for each caller: one must not see what another changes.
     return { ...session }
   }
 
@@ -86,7 +85,7 @@ function requireMs(name: string, value: number, least: number): void {
   throw new TypeError(`${name}: expected milliseconds, a whole number from ${least} to ${MAX_MS}`)
 }
 
-/** A caller's own limit: it may have waited for a request before its own. */
+/** A time limit per call, which may also wait for an earlier request. */
 function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
