@@ -13,11 +13,13 @@ const CONTRACT_VERSION = '0.1.0'
 
 const DESCRIPTION = `Authentication for the video platform: a JWT that can be revoked at once.
 
-Every answer has one form: \`code\` repeats the HTTP status, \`msg\` is for people, \`data\` holds what was asked
-for. A failure has \`error\` instead of \`data\`: a name that never changes, for programs. Its
-\`msg\` is English, or Chinese where \`Accept-Language\` prefers it.
+Answers have one form: \`code\` repeats the HTTP status, \`msg\` is for people, \`data\` holds the
+result. A failure has \`error\`, a name for programs that never changes. Its \`msg\` is English, or
+Chinese where \`Accept-Language\` prefers it. Only /introspect, /revoke and /.well-known/jwks.json
+answer in the forms of their RFCs.
 
-**401 means the token or the password, never an outage.** A client that gets 503 keeps its token and tries again.`
+**401 means that the token, the password or a service client's credentials are refused, never an
+outage.** After a 503, keep the token and try again.`
 
 /** What a caller can authenticate with: a token, or the credentials of a service client. */
 const SCHEMES = {
@@ -25,8 +27,7 @@ const SCHEMES = {
   client: {
     type: 'http',
     scheme: 'basic',
-    description:
-      'The name and the secret of a service client: auth-service client add prints the secret once.',
+    description: 'Name and secret of a service client. `auth-service client add` prints the secret once.',
   },
 } as const
 
@@ -44,12 +45,12 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
         license: { name: 'MIT', identifier: 'MIT' },
       },
       // Relative to /docs/json, so that it also works below a proxy's prefix.
-      servers: [{ url: '..', description: 'The service that shows this document.' }],
+      servers: [{ url: '..', description: 'The service that serves this document.' }],
       tags: [
         { name: 'session', description: 'Log in and out.' },
-        { name: 'check', description: 'Ask who a token belongs to.' },
-        { name: 'users', description: 'Add and change users, for the sibling that registers them.' },
-        { name: 'operation', description: 'For whoever runs the service.' },
+        { name: 'check', description: 'Ask whose session a token is.' },
+        { name: 'users', description: 'Add and change users, for sibling services.' },
+        { name: 'operation', description: 'For operators and their probes.' },
       ],
       // Explicit for every route: `security` is never missing by oversight. A guard overrides it.
       security: [],
@@ -184,7 +185,7 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
       'WWW-Authenticate': Type.String({ description: 'How to authenticate (RFC 9110, section 11.6.1).' }),
     }),
     ...((status === 429 || status === 503) && {
-      'Retry-After': Type.Integer({ description: 'Seconds until another try makes sense.' }),
+      'Retry-After': Type.Integer({ description: 'Seconds to wait before the next try.' }),
     }),
   }
   const [data] = slugs.flatMap((slug) => DATA_OF[slug] ?? [])

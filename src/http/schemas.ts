@@ -6,7 +6,7 @@ import type { User } from '../users/users.js'
 export const SAMPLE_TOKEN = 'eyJhbGciOi…'
 
 export const Mobile = Type.String({
-  description: 'With country code, or as dialled in the default region. Any usual spelling.',
+  description: 'With country code, or as dialled in the default region, in any usual spelling.',
   minLength: 3,
   // Room for separators and invisible characters of a pasted number or a `tel:` link.
   maxLength: 64,
@@ -30,7 +30,11 @@ export const NewPassword = Type.String({
 
 /** The form of RFC 7662 §2.1 and RFC 7009 §2.1. Other members are ignored (RFC 6749 §3.1). */
 export const TokenForm = Type.Object({
-  token: Type.String({ description: 'The token in question.', minLength: 1, examples: [SAMPLE_TOKEN] }),
+  token: Type.String({
+    description: 'The token to check or to revoke.',
+    minLength: 1,
+    examples: [SAMPLE_TOKEN],
+  }),
   token_type_hint: Type.Optional(
     Type.String({ description: 'Ignored: there is one type of token.', examples: ['access_token'] }),
   ),
@@ -45,7 +49,7 @@ export const UserStatus = OneOf(['active', 'disabled'], {
 /** What an answer may say about a user: never the hash, never the session id. */
 export const UserRecord = closed({
   user_id: UserId,
-  mobile: Type.String({ description: 'As it is stored: E.164.', examples: ['+8613800138000'] }),
+  mobile: Type.String({ description: 'As stored, in E.164.', examples: ['+8613800138000'] }),
   status: UserStatus,
   logged_in: Type.Boolean({
     description: 'Whether PostgreSQL holds a session that has neither ended nor expired.',

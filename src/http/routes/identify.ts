@@ -31,12 +31,12 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
     operationId: 'identify',
     summary: 'Who is making this request',
     description:
-      'Answers every other method and any path below /identify in the same way and never reads a body, so that ' +
+      'Every other method and every path below /identify gives the same answer, and no body is read: ' +
       'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
     response: {
       200: { ...Identified, headers: IDENTITY_HEADERS },
       204: {
-        ...NoBody('The same for who asks with `Prefer: return=minimal` (RFC 7240): headers only.'),
+        ...NoBody('The same in headers only, after `Prefer: return=minimal` (RFC 7240).'),
         headers: { ...IDENTITY_HEADERS, 'Preference-Applied': OneOf(['return=minimal']) },
       },
       ...refusals(),

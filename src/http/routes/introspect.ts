@@ -11,7 +11,7 @@ interface Needs {
 }
 
 const { iss, sub, jti, iat, exp, aud, data } = Claims.properties
-const SessionId = Type.String({ description: 'The session id: what logging out, or in again, ends.' })
+const SessionId = Type.String({ description: 'The session id. A logout or a newer login ends the session.' })
 
 const Active = closed(
   {
@@ -26,9 +26,12 @@ const Active = closed(
 )
 
 /** No other member: RFC 7662 §2.2 wants nothing else said about a token that is not live. */
-const Inactive = closed({ active: Type.Literal(false) }, { description: 'It is not, for whatever reason.' })
+const Inactive = closed(
+  { active: Type.Literal(false) },
+  { description: 'The token is not live. No reason is given.' },
+)
 
-export const Introspection = Type.Union([Active, Inactive], { description: 'What is known of the token.' })
+export const Introspection = Type.Union([Active, Inactive], { description: 'What is known about the token.' })
 
 const INACTIVE = { active: false as const }
 
@@ -39,8 +42,8 @@ export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessio
     operationId: 'introspect',
     summary: 'Whether a token is live, in the form of RFC 7662',
     description:
-      'For gateways, which speak this form. The same check as /identify and /verify: reads both stores; never cache the ' +
-      'answer. An outage is a 503, never an inactive token.',
+      'For gateways that speak RFC 7662. The same check as /identify and /verify: reads both stores; ' +
+      'never cache the answer. An outage is a 503, never an inactive token.',
     consumes: ['application/x-www-form-urlencoded'],
     body: TokenForm,
     response: {

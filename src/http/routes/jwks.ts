@@ -22,7 +22,7 @@ const PublicJwk = closed({
   y: Type.Optional(Type.String()),
   n: Type.Optional(Type.String({ description: 'The modulus of an RSA key.' })),
   e: Type.Optional(Type.String({ description: 'The exponent of an RSA key.' })),
-  kid: Type.String({ description: 'Names the key in the header of a token.' }),
+  kid: Type.String({ description: 'The key id, as in the header of a token.' }),
   alg: OneOf(['EdDSA', 'ES256', 'RS256']),
   use: OneOf(['sig']),
 })
@@ -32,15 +32,15 @@ export const jwks: FastifyPluginAsyncTypebox<Needs> = async (app, { keys }) => {
   const schema = {
     tags: ['check'],
     operationId: 'jwks',
-    summary: 'The public keys that tokens are signed with',
+    summary: 'The public keys that verify tokens',
     description:
-      'A JWK set (RFC 7517). Empty where tokens are signed with a secret (HS256). A signature says who wrote a token, ' +
-      'and nothing of logouts: ask /verify or /identify for those.',
+      'A JWK set (RFC 7517), empty if tokens are signed with a secret (HS256). A signature proves who ' +
+      'issued a token, not that its session is live: ask /verify or /identify for that.',
     response: {
       200: {
-        ...closed({ keys: Type.Array(PublicJwk) }, { description: 'The keys that count now.' }),
+        ...closed({ keys: Type.Array(PublicJwk) }, { description: 'The keys to trust now.' }),
         headers: {
-          'Cache-Control': Type.String({ description: 'How long the keys may be kept.' }),
+          'Cache-Control': Type.String({ description: 'How long the keys may be cached.' }),
         },
       },
       ...refusals(),

@@ -7,8 +7,8 @@ export const livez: FastifyPluginAsyncTypebox = async (app) => {
     tags: ['operation'],
     operationId: 'livez',
     summary: 'Whether this process answers',
-    description: 'Touches no store: a restart would not bring a store back.',
-    response: { 200: Done('It does.'), ...refusals() },
+    description: 'Asks no store: restarting this process would not bring a store back.',
+    response: { 200: Done('The process answers.'), ...refusals() },
   } satisfies Documented
 
   app.get('/livez', { schema }, async () => done())

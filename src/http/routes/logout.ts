@@ -18,8 +18,8 @@ export const logout: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
     operationId: 'logout',
     summary: 'End this session',
     description:
-      'Ends the session of this token, and never a newer one. Logging out again succeeds and changes nothing. ' +
-      'After a 503 assume that the session still lives, and try again.',
+      'Ends the session of this token, and never a newer one. Logging out again succeeds and changes ' +
+      'nothing. After a 503, assume that the session is still live, and try again.',
     response: { 200: Done('Logged out.') },
   } satisfies Documented
 

@@ -18,12 +18,12 @@ export const revoke: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, 
     operationId: 'revoke',
     summary: 'End the session of a token, in the form of RFC 7009',
     description:
-      'Ends the session of this token, and never a newer one. A token that is not live, or not one at all, is as good as ' +
-      'revoked: 200. After a 503 assume that the session still lives, and try again.',
+      'Ends the session of this token, and never a newer one. A token that is not live, or no token of ' +
+      'this service, gives 200 too. After a 503, assume that the session is still live, and try again.',
     consumes: ['application/x-www-form-urlencoded'],
     body: TokenForm,
     response: {
-      200: NoBody('The token is not live any more. The body is empty.'),
+      200: NoBody('The token is no longer live. The body is empty.'),
       ...refusals(...OF_A_BODY),
     },
   } satisfies Documented

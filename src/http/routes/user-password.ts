@@ -17,8 +17,8 @@ export const userPassword: FastifyPluginAsyncTypebox<Needs> = async (app, { user
     operationId: 'setUserPassword',
     summary: 'Set a user’s password and end the session',
     description:
-      'Asks for no current password: it is for siblings that have made sure in another way who the user is. After a 503 try ' +
-      'again: it may have been done.',
+      'Does not ask for the current password: for sibling services that have identified the user in ' +
+      'another way. After a 503, try again: the password may or may not have been set.',
     params: UserPath,
     body: closed({ password: NewPassword }),
     response: {

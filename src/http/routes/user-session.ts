@@ -20,8 +20,8 @@ export const userSession: FastifyPluginAsyncTypebox<Needs> = async (app, { users
     operationId: 'endUserSession',
     summary: 'End a user’s session',
     description:
-      'Whichever session the user has; without one it succeeds too. The account stays as it is, and the user may log in ' +
-      'again. After a 503 assume that the session still lives, and try again.',
+      'Ends whichever session the user has, and succeeds without one too. The account does not change, ' +
+      'and the user may log in again. After a 503, assume that the session is still live, and try again.',
     params: UserPath,
     response: {
       200: Done('The session has ended, if there was one.'),

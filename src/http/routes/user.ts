@@ -21,7 +21,7 @@ export const user: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actio
   const found = {
     tags: ['users'],
     operationId: 'findUser',
-    summary: 'What is known of a user',
+    summary: 'Read a user',
     params: UserPath,
     response: { 200: Ok(UserRecord, 'The user.'), ...refusals('invalid_request', 'not_found') },
   } satisfies Documented
@@ -31,13 +31,13 @@ export const user: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actio
     operationId: 'setUserStatus',
     summary: 'Disable or enable a user',
     description:
-      'Disabling ends the session at once, everywhere, and refuses every login. Enabling lets the user log in again; a ' +
-      'session that has ended stays ended. To set the status that is set already succeeds. After a 503 try again: it may ' +
-      'have been done.',
+      'Disabling ends the session at once, everywhere, and refuses every login. Enabling lets the user ' +
+      'log in again; a session that has ended stays ended. Setting the same status again succeeds. ' +
+      'After a 503, try again: the status may or may not have been set.',
     params: UserPath,
     body: closed({ status: UserStatus }),
     response: {
-      200: Ok(UserRecord, 'The user, as this request has left them.'),
+      200: Ok(UserRecord, 'The user after the change.'),
       ...refusals(...OF_A_BODY, 'not_found'),
     },
   } satisfies Documented

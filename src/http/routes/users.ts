@@ -19,8 +19,8 @@ export const addUser: FastifyPluginAsyncTypebox<Needs> = async (app, { users, ac
     operationId: 'addUser',
     summary: 'Add a user',
     description:
-      'The user can log in at once. After a 503 the user may have been added: then another try is answered 409, and `data` ' +
-      'of every 409 holds the id of the user who has the number.',
+      'The user can log in at once. After a 503, the user may have been added: then the next try gives ' +
+      '409. `data` of every 409 holds the id of the user who has the number.',
     body: NewUser,
     response: {
       // Not 201: the platform's envelope has one code for success, and programs compare with it.

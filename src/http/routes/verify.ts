@@ -12,14 +12,14 @@ interface Needs {
 
 export const Question = closed({
   token: Type.String({
-    description: 'The token that a user showed to the sibling service.',
+    description: 'The token that a user sent to the sibling service.',
     minLength: 1,
     examples: [SAMPLE_TOKEN],
   }),
   check: Type.Optional(
     OneOf(['session', 'signature'], {
       description:
-        '`session` is the full check. `signature` looks at the token alone: it knows of no logout.',
+        '`session` is the full check. `signature` checks the token alone and does not see a logout.',
       default: 'session',
     }),
   ),
@@ -31,9 +31,8 @@ export const verify: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }
   const schema = {
     tags: ['check'],
     operationId: 'verify',
-    summary: 'Whether a token is genuine, in time, and still its user’s session',
-    description:
-      'For sibling services, about a token that they were handed. Reads both stores; never cache the answer.',
+    summary: 'Whether a token is genuine, unexpired and of a live session',
+    description: 'For sibling services that were sent a token. Reads both stores; never cache the answer.',
     body: Question,
     response: {
       200: Ok(Verdict, 'The token is live.'),
