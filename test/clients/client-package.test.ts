@@ -59,7 +59,7 @@ t.test('a sibling in strict TypeScript compiles against its types', async (t) =>
   const project = typed(projectWithClient('fastify', '@types/node'))
   const { code, stdout } = await compile(project, {
     'the-example': readProject('examples/fastify/server.js'),
-    'the-readme': marked(readProject('README.md'), 'serve: fastify'),
+    'the-guide': marked(readProject('docs/siblings.md'), 'serve: fastify'),
     'its-own-readme': marked(readProject('clients/node/README.md'), 'serve: fastify'),
     'without-fastify': WITHOUT_FASTIFY,
   })

@@ -9,8 +9,8 @@ const PROGRAMS = {
     text: readProject('examples/fastify/server.js'),
     mine: (userId: number) => ({ code: 200, msg: 'ok', data: { user_id: userId, videos: [] } }),
   },
-  'the README’s Fastify service': {
-    text: marked(readProject('README.md'), 'serve: fastify'),
+  'the Fastify service of docs/siblings.md': {
+    text: marked(readProject('docs/siblings.md'), 'serve: fastify'),
     mine: (userId: number) => ({ user_id: userId }),
   },
   'the Fastify service of the package’s README': {

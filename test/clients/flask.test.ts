@@ -108,10 +108,10 @@ t.test('503 for anything that is not the service’s own yes or no', async (t) =
   t.notMatch(flask.stderr(), 'hunter2')
 })
 
-t.test('the README’s Flask application works as it is printed', async (t) => {
+t.test('the Flask application of docs/siblings.md works as it is printed', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
-  const { url } = await startFlask(t, marked(readProject('README.md'), 'serve: flask'), service.url)
+  const { url } = await startFlask(t, marked(readProject('docs/siblings.md'), 'serve: flask'), service.url)
   const token = await service.login()
 
   t.strictSame((await send(url, 'GET', '/videos/mine', { token })).body, { user_id: userId })

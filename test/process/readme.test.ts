@@ -3,8 +3,8 @@ import t from 'tap'
 import { build } from '../helper.js'
 import { spawnProgram } from '../support/service-process.js'
 
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-const EXAMPLES = [...README.matchAll(/<!-- run: (\S+) -->\n```\w+\n(.*?)```/gs)]
+const GUIDE = readFileSync(new URL('../../docs/siblings.md', import.meta.url), 'utf8')
+const EXAMPLES = [...GUIDE.matchAll(/<!-- run: (\S+) -->\n```\w+\n(.*?)```/gs)]
 
 /** How each program is told to run a text. */
 const INTERPRETERS: Record<string, (text: string) => [string, string[]]> = {
@@ -13,7 +13,7 @@ const INTERPRETERS: Record<string, (text: string) => [string, string[]]> = {
   python3: (text) => ['python3', ['-c', text]],
 }
 
-t.test('the README’s examples run as they are printed', async (t) => {
+t.test('the examples of docs/siblings.md run as they are printed', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const run = async (language: string, text: string, token: string) => {

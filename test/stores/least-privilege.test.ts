@@ -110,7 +110,7 @@ interface ComposeService {
 }
 
 t.test('compose.yaml', async (t) => {
-  const secrets = await readmeSecrets(t)
+  const secrets = await printedSecrets(t)
   const services = composeWith(secrets)
 
   t.test('refuses to start without any of its secrets, and has no other', async (t) => {
@@ -367,9 +367,9 @@ async function refusesTheRest(
   t.same(Object.values(role ?? {}), [false, false, false, false, false])
 }
 
-/** The secrets that the README’s line makes, as docker compose would read them from .env. */
-async function readmeSecrets(t: Test): Promise<Record<string, string>> {
-  const [line = ''] = /^test -e \.env .*?> \.env\)?$/ms.exec(read('README.md')) ?? []
+/** The secrets that the command in docs/operating.md makes, as docker compose reads them. */
+async function printedSecrets(t: Test): Promise<Record<string, string>> {
+  const [line = ''] = /^test -e \.env .*?> \.env\)?$/ms.exec(read('docs/operating.md')) ?? []
   const { code, stdout, stderr } = await spawnProgram('sh', ['-c', `${line}\n cat .env; ls -l .env`]).exited
   t.equal(code, 0, stderr)
   t.match(stdout, /^-rw------- .* \.env$/m)

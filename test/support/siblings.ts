@@ -45,7 +45,7 @@ export function readProject(path: string): string {
   return readFileSync(new URL(path, ROOT), 'utf8')
 }
 
-/** The piece of a README that a comment before it marks as a program. */
+/** The code block of a document that a comment before it marks as a program. */
 export function marked(markdown: string, mark: string): string {
   const [, text] = new RegExp(`<!-- ${mark} -->\n\`\`\`\\w+\n(.*?)\`\`\``, 's').exec(markdown) ?? []
   if (!text) throw new Error(`nothing is marked ${mark}`)
