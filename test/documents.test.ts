@@ -1,0 +1,70 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url))
+
+const DOCUMENTS = [
+  'README.md',
+  'CHANGELOG.md',
+  'clients/node/README.md',
+  ...markdownBelow('docs'),
+  ...markdownBelow('examples'),
+]
+
+/** The target of a Markdown link or image, up to a title. */
+const LINK = /\]\(([^)\s]+)/g
+
+t.test('every relative link names a file that exists, and its anchor a heading', async (t) => {
+  let links = 0
+  for (const document of DOCUMENTS) {
+    for (const [, target = ''] of proseOf(document).matchAll(LINK)) {
+      if (/^[a-z]+:/.test(target)) continue
+      links++
+      const [path = '', anchor] = target.split('#')
+      const file = path === '' ? document : normalize(join(dirname(document), path))
+      t.ok(existsSync(join(ROOT, file)), `${document}: ${target} exists`)
+      if (anchor === undefined || !file.endsWith('.md')) continue
+      t.ok(anchorsOf(file).includes(anchor), `${document}: ${target} is a heading`)
+    }
+  }
+  t.ok(links > 100)
+})
+
+t.test('the README leads to every document', async (t) => {
+  const readme = proseOf('README.md')
+  for (const document of markdownBelow('docs')) t.match(readme, `](${document})`, document)
+})
+
+t.test('the README is one page', async (t) => {
+  const lines = readFileSync(join(ROOT, 'README.md'), 'utf8').trimEnd().split('\n')
+
+  t.ok(lines.length <= 100, `${lines.length} lines`)
+  t.ok(
+    lines.every((line) => line.length <= 120),
+    'of at most 120 characters',
+  )
+})
+
+function markdownBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md') && !path.includes('node_modules'))
+    .map((path) => `${folder}/${path}`)
+    .sort()
+}
+
+/** A document without its code blocks. */
+function proseOf(document: string): string {
+  return readFileSync(join(ROOT, document), 'utf8').replace(/^```.*?^```$/gms, '')
+}
+
+/** The anchors that GitHub gives to the headings of a document. */
+function anchorsOf(document: string): string[] {
+  return [...proseOf(document).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
