@@ -6,29 +6,35 @@ import type { Permission, ServiceClient, ServiceClientRows } from '../stores/pos
 
 export type { Permission, ServiceClient } from '../stores/postgres/service-clients.js'
 
-/** What a client can be allowed, and what a person is told about it. */
+/** What a service client can be allowed, and how a person is told about it. */
 export const PERMISSIONS: Record<Permission, string> = {
   introspect: 'ask about tokens (POST /introspect)',
   revoke: 'end the session of a token (POST /revoke)',
   users: 'add, change and disable users (/users)',
 }
 
-/** Once the list of clients is older than this, in milliseconds, the next use has it read again behind the answer. */
+/** Age of the list, in milliseconds, after which the next use reads it again. */
 const READ_AGAIN_AFTER_MS = 1000
 
-/** Nobody is authenticated by a list that is older than this: a removed client is refused everywhere within the time. */
+/**
+ * Age of the list, in milliseconds, after which it authenticates nobody. A removed service client
+ * is refused everywhere within this time.
+ */
 const TRUSTED_FOR_MS = 4000
 
-/** Spellings of right credentials that are known until the list is read again: a client sends the same one each time. */
+/**
+ * Number of texts that authenticated a service client and are remembered until the list is read
+ * again. A service client sends the same text each time.
+ */
 const REMEMBERED_SPELLINGS = 1000
 
-/** RFC 6749 leaves the form open; these need no escaping anywhere. */
+/** RFC 6749 leaves the form open. These characters need no escaping anywhere. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/i
 
-/** What an unknown name's secret is compared with, so that it takes the same time. */
+/** Compared with the secret of an unknown name, so that the refusal takes the same time. */
 const NOBODY = { digest: digestOf(''), client: undefined }
 
-/** What a client shows: its name, and the secret that only it knows. */
+/** What a service client presents: its name, and the secret that only it knows. */
 export interface Credentials {
   name: string
   secret: string
@@ -37,9 +43,9 @@ export interface Credentials {
 export type ServiceClients = ReturnType<typeof createServiceClients>
 
 /**
- * The programs that have credentials of their own. The list is read when it is used, at most once a second, and kept in
- * memory: only the first request after a pause waits for it, and none is served by one that is older than
- * {@link TRUSTED_FOR_MS}.
+ * The programs with credentials of their own. The list is kept in memory, and read again when it is
+ * used, at most once a second. Only the first request after a pause waits for it. A list older than
+ * {@link TRUSTED_FOR_MS} authenticates nobody.
  */
 export function createServiceClients({ serviceClients }: { serviceClients: ServiceClientRows }) {
   let known = new Map<string, { digest: Buffer; client: ServiceClient }>()
@@ -50,15 +56,16 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
   return { recall, authenticate, add, remove, all: serviceClients.all }
 
   /**
-   * The client that has been authenticated by the same text since the list was last read. Undefined says nothing about the
-   * text: what stands in it is for {@link authenticate} to judge.
+   * The service client that the same text authenticated since the list was last read. Undefined is
+   * no refusal: {@link authenticate} decides about the text.
    */
   function recall(text: string): ServiceClient | undefined {
     return age() > READ_AGAIN_AFTER_MS ? undefined : recognised.get(text)
   }
 
   /**
-   * The client that has this name and this secret; from now on {@link recall} knows it by the text that they were read from.
+   * The service client with this name and secret. From now on {@link recall} finds it by `text`,
+   * which the credentials were parsed from.
    *
    * @throws Refusal `invalid_client`
    * @throws Unavailable when the list is too old and cannot be read.
@@ -68,7 +75,7 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
     const digest = digestOf(secret)
     let found = matching(name, digest)
     if (age() > READ_AGAIN_AFTER_MS) {
-      // Behind the answer where there is one. Perhaps a stranger was added just now.
+      // A known service client does not wait. An unknown one may just have been added.
       const read = readAgain()
       if (found) read.catch(() => undefined)
       else {
@@ -84,9 +91,10 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
   }
 
   /**
-   * Adds a client and gives its secret, 256 random bits that are kept nowhere.
+   * Adds a service client.
    *
-   * @throws OperatorError for a bad or taken name.
+   * @returns its secret, 256 random bits. Only a digest of it is stored.
+   * @throws OperatorError for a malformed or taken name.
    */
   async function add(name: string, permissions: Permission[]): Promise<string> {
     if (!NAME.test(name)) {
@@ -102,7 +110,11 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
     return secret
   }
 
-  /** Takes a client's access away, everywhere within {@link TRUSTED_FOR_MS}. @throws OperatorError */
+  /**
+   * Removes a service client. Every instance refuses it within {@link TRUSTED_FOR_MS}.
+   *
+   * @throws OperatorError when there is none of this name.
+   */
   async function remove(name: string): Promise<void> {
     if (!(await serviceClients.remove(name))) throw new OperatorError('there is no client of this name')
   }
@@ -112,12 +124,12 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
     return timingSafeEqual(digest, expected) ? client : undefined
   }
 
-  /** Of what the list says, in milliseconds. */
+  /** Age of the list in milliseconds. */
   function age(): number {
     return performance.now() - readAt
   }
 
-  /** Whoever needs the list while it is being read waits for the same reading. */
+  /** Concurrent calls share one read. */
   function readAgain(): Promise<void> {
     reading ??= read().finally(() => {
       reading = undefined
@@ -126,14 +138,14 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
   }
 
   async function read(): Promise<void> {
-    // A client removed after this moment may still be in the answer.
+    // Before the query: its result may still hold a service client that is removed meanwhile.
     const asked = performance.now()
     const clients = await serviceClients.all()
     const digested = clients.map((client) => ({
       digest: Buffer.from(client.secretDigest, 'base64url'),
       client,
     }))
-    // Only what is as long as a digest can be compared with one.
+    // timingSafeEqual throws on buffers of different lengths.
     const usable = digested.filter(({ digest }) => digest.length === NOBODY.digest.length)
     known = new Map(usable.map((entry) => [entry.client.name, entry]))
     recognised.clear()
@@ -141,7 +153,7 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
   }
 }
 
-/** Nothing slower is needed, nor a salt: what has 256 random bits cannot be guessed. */
+/** Without salt or a slow hash: nobody can guess 256 random bits. */
 function digestOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

@@ -1,24 +1,25 @@
 import DataLoader from 'dataloader'
 
 /**
- * Questions that are sent without waiting for more, so that the stores work on them while the rest is being read: connections that
- * wait for their answers ask again all at once, and would otherwise leave the stores and this process waiting for each other by
- * turns. Smaller batches keep the stores busy, and larger ones cost fewer statements.
+ * Full batches are sent early, so that the stores work while this process still reads requests.
+ * Smaller batches keep the stores busier, larger ones need fewer statements.
  */
 const FULL_BATCH = 32
 
 /**
- * Turns many questions into few: they are collected as long as each turn of the event loop brings more, and read at once when a
- * turn brings none, or when the batch is full. A statement costs as much as thirty questions in it, and a turn next to nothing, so
- * nobody waits while there is nothing else to do. Each batch is sent after the last of its questions was asked, and nothing is
- * kept, so every answer is as fresh as if each had been sent alone.
+ * Turns many questions into few reads. A batch collects questions while each turn of the event loop
+ * adds more, and is sent when a turn adds none or when the batch is full. There is no timer: a
+ * statement costs far more than one question in it and a turn almost nothing, so an idle process
+ * reads at once. A batch is sent after its last question was asked, and nothing is cached. Each
+ * answer is therefore as fresh as if its question had been sent alone.
  *
- * @param read gives the answers, or errors, in the order of the questions. Where it fails, all of them fail.
+ * @param read returns the answers or errors in the order of the questions. If it rejects, all
+ *   questions of the batch reject.
  */
 export function createBatch<Question, Answer>(
   read: (questions: readonly Question[]) => Promise<(Answer | Error)[]>,
 ): (question: Question) => Promise<Answer> {
-  /** Questions of the batch that is being collected. */
+  /** Number of questions in the batch that is being collected. */
   let asked = 0
   let sendBatch: () => void
 
@@ -31,7 +32,8 @@ export function createBatch<Question, Answer>(
 
   function collect(send: () => void): void {
     let seen = 0
-    // After the turn's I/O: the default, at the end of the current callback, would send one batch per request.
+    // After the I/O of this turn. DataLoader's default, the end of the current callback, would send
+    // one batch per request.
     let endOfTurn = setImmediate(look)
     sendBatch = () => {
       clearImmediate(endOfTurn)

@@ -3,29 +3,36 @@ import type { ClockReading } from '../stores/postgres/accounts.js'
 import { STORE_LIMIT_MS } from '../stores/store-call.js'
 
 /**
- * Bounds of a whole operation in milliseconds, inside what callers are promised: 500 ms, and 2 s where a password is hashed,
- * of which two calls to the store that counts failures may take half a second.
+ * Limits of a whole operation in milliseconds. They lie below what callers are promised: 500 ms, or
+ * 2 s where a password is hashed. Of the 2 s, two calls to the store of attempt counts may take
+ * half a second.
  */
 export const ANSWER_BUDGET_MS = 460
 export const HASHING_BUDGET_MS = 1500
 
 /**
- * The same for a person at a terminal, who has been promised nothing and waits: for connections and threads that have only
- * just been started, and for a hash of the highest cost.
+ * The limit of a command in milliseconds. Its connections and threads have only just started, and a
+ * hash may have the highest cost. Nobody is promised an earlier answer.
  */
 export const OPERATOR_BUDGET_MS = 30_000
 
-/** How long a write may wait to be committed, in milliseconds from when it is sent. */
+/** How long a write may take to commit, in milliseconds from when it is sent. */
 export const COMMIT_LIMIT_MS = 300
 
-/** Waited beyond a commit's deadline before a caller is told 503, so that nothing commits after that answer. */
+/**
+ * Wait beyond the deadline of a commit before the caller gets a 503, so that nothing commits after
+ * that answer.
+ */
 const COMMIT_MARGIN_MS = 40
 
 export type Budget = ReturnType<typeof startBudget>
 
 /**
- * Divides what an operation may take among its calls. Monotonic: a clock that is set back does not
- * prolong it. `end` is the moment on that clock, performance.now(), at which all is over.
+ * Divides the time of an operation among its calls. It uses the monotonic clock, so setting the
+ * clock back does not prolong it. `end` is the moment of performance.now() at which the time is
+ * over.
+ *
+ * @param totalMs the time of the whole operation, in milliseconds.
  */
 export function startBudget(totalMs: number) {
   const end = performance.now() + totalMs
@@ -38,11 +45,11 @@ export function startBudget(totalMs: number) {
   }
 
   /**
-   * Runs one statement that commits, and that carries its deadline.
+   * Runs one statement that commits and carries its deadline.
    *
-   * @param clock tells the deadline on the database's clock.
-   * @param write gets the deadline and for how long to wait for the statement, in milliseconds.
-   * @throws Unavailable when too little is left to begin one.
+   * @param clock a reading that converts the deadline to the database's clock.
+   * @param write gets the deadline, and how long to wait for the statement in milliseconds.
+   * @throws Unavailable when too little time is left to begin.
    */
   function commit<Result>(
     clock: ClockReading,
@@ -54,7 +61,7 @@ export function startBudget(totalMs: number) {
   }
 }
 
-/** The moment on the database's clock that lies `limitMs` from now, measured from a reading on the monotonic clock. */
+/** The moment `limitMs` from now on the database's clock. */
 function deadlineIn(limitMs: number, clock: ClockReading): number {
   return clock.database + (performance.now() - clock.monotonic) + limitMs
 }

@@ -14,21 +14,21 @@ interface Needs {
   recovery: 'off' | 'database'
 }
 
-/** The check of a token against both stores. */
+/** Checks tokens against both stores. */
 export function createCheck({ accounts, registry, tokens, passwords, recovery }: Needs) {
   const check = createBatch(checkAll)
 
   return { identify, inspect }
 
   /**
-   * Who holds this token now: the only way in which a token is ever accepted. identify, verify,
-   * introspect and the preHandler all ask here, so they can never disagree.
+   * The token, if its session lives. This is the only way in which a token is accepted: identify,
+   * verify, introspect and the preHandler all call it, so they cannot disagree.
    *
-   * @throws Refusal a 401 that says why; `token_invalid` and `token_expired` without asking a store.
+   * @throws Refusal that says why not; `token_invalid` and `token_expired` without asking a store.
    * @throws Unavailable when either store did not answer.
    */
   function identify(token: string): Promise<VerifiedToken> {
-    // Not async: that would be one more promise for every check.
+    // Not async: an async function would add one promise to every check.
     try {
       return check(inspect(token))
     } catch (refusal) {
@@ -36,23 +36,23 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
     }
   }
 
-  /** What the token alone says, whoever may be logged in. Touches no store. @throws Refusal */
+  /** Verifies the token alone, without a store. @throws Refusal `token_invalid`, `token_expired` */
   function inspect(token: string): VerifiedToken {
     const verified = tokens.read(token)
     if (hasExpired(verified.session)) throw new Refusal('token_expired')
     return verified
   }
 
-  /** Steps "identify reads D" and "identify reads R", for all that ask at the same time. */
+  /** Steps "identify reads D" and "identify reads R" for one batch. */
   async function checkAll(tokens: readonly VerifiedToken[]): Promise<(VerifiedToken | Error)[]> {
-    // Many wait for this, and few for a login.
+    // Many callers wait for this check, few for the hashing of a login.
     passwords.giveWay()
     const userIds = tokens.map(({ session }) => session.userId)
     const [inD, inR] = await Promise.all([accounts.readEntries(userIds), registry.read(userIds)])
     return tokens.map((token, index) => judged(token, inD[token.session.userId], inR[index]))
   }
 
-  /** The token where its session lives, and otherwise why it does not. */
+  /** The token if its session lives, otherwise the error that says why not. */
   function judged(
     token: VerifiedToken,
     inD: string | undefined,
@@ -64,26 +64,27 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
     if (inR === entry) return token
     const remembered = parseEntry(inR)
     if (remembered && remembered.stamp >= session.loginTime) {
-      // R remembers something later than D does: D has lost it, and what was ended stays ended.
+      // R holds another entry that is as new or newer, so D has lost it. What was ended stays
+      // ended.
       return new Refusal(endedBy(remembered))
     }
-    // R has lost this session.
+    // R has lost the entry of this session.
     if (recovery === 'off') return new Refusal('session_ended')
     repair(session)
     return token
   }
 
   /**
-   * Step "repair", behind the answer: brings back what R has lost of a session that D holds, as its
-   * token says it. A Redis that came back empty so costs PostgreSQL nothing more. The next request
-   * tries again if this one fails.
+   * Step "repair", after the answer: joins the entry that R has lost, as the token spells it. A
+   * Redis that lost its data therefore causes no further reads in PostgreSQL. If the join fails,
+   * the next request tries again.
    */
   function repair({ userId, loginTime: stamp, sessionId, expiresAt }: Session): void {
     registry.join(userId, { stamp, sessionId }, expiresAt * 1000).catch(() => undefined)
   }
 }
 
-/** Why a session does not live of whose user D says this. */
+/** Why a session does not live, by what D says of its user: an entry, a status, or nothing. */
 function reasonIn(inD: string | undefined) {
   const entry = parseEntry(inD)
   return entry ? endedBy(entry) : 'user_disabled'

@@ -11,13 +11,13 @@ interface Needs {
   tokens: Pick<Tokens, 'read'>
 }
 
-/** Logging out, and revoking. */
+/** Ends sessions: logout and revocation. */
 export function createEnd({ accounts, registry, tokens }: Needs) {
   return end
 
   /**
-   * Ends the token's session, and never another one. Ending it again changes nothing and succeeds; an
-   * expired token may do it too.
+   * Ends the session of the token and no other one. Ending it again changes nothing and succeeds.
+   * The token may have expired.
    *
    * @throws Refusal `token_invalid`
    * @throws Unavailable when a store did not acknowledge: the caller must assume that the session

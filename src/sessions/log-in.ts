@@ -9,10 +9,10 @@ import type { Tokens } from '../tokens/tokens.js'
 import { type Budget, COMMIT_LIMIT_MS, HASHING_BUDGET_MS, startBudget } from './budget.js'
 import { type createPasswordProof, invalidCredentials } from './password-proof.js'
 
-/** Logins of the same user that may overtake this one before it gives up. */
+/** How often a login tries to commit. A try fails when another write of the same user is faster. */
 const MAX_COMMIT_ATTEMPTS = 5
 
-/** What a login gave. `expiresIn` in seconds. */
+/** The result of a login. `expiresIn` in seconds. */
 export interface Grant {
   token: string
   userId: number
@@ -22,10 +22,7 @@ export interface Grant {
   supersededSessionId: string | null
 }
 
-/**
- * Who wants to log in, and by what. `mobile` in its canonical spelling; `network` as networkOf gives
- * it.
- */
+/** Who wants to log in. `mobile` is canonical, `network` as networkOf returns it. */
 export interface LoginAttempt {
   mobile: string
   password: string
@@ -42,16 +39,16 @@ interface Needs {
   ttlSeconds: number
 }
 
-/** A login that has proved its password and is now to be committed. */
+/** A login whose password is proved and which is about to commit. */
 interface ProvedLogin {
   password: string
   claimant: Claimant
   budget: Budget
-  /** The hash to store: the one that was proved, or the same password at a higher cost. */
+  /** The hash to store: the proved one, or that of the same password at a higher cost. */
   passwordHash: string
 }
 
-/** A session that D has committed, and what came of joining it into R. */
+/** A session that D has committed, and the result of joining it into R. */
 interface CommittedSession {
   sessionId: string
   stamp: number
@@ -60,7 +57,7 @@ interface CommittedSession {
   supersededSessionId: string | null
 }
 
-/** Logging in. */
+/** Logs users in. */
 export function createLogin(needs: Needs) {
   const { accounts, places, registry, tokens, passwords, provePassword, ttlSeconds } = needs
   return begin
@@ -68,19 +65,17 @@ export function createLogin(needs: Needs) {
   /**
    * Logs a user in and ends the earlier session.
    *
-   * @throws Refusal `invalid_credentials`, with the real reason for the log only.
-   * @throws Unavailable when a store or the hashing queue did not do its part; then no token is known
-   *   to anyone.
+   * @throws Refusal `invalid_credentials`, whose reason is for the log only; `too_many_attempts`.
+   * @throws Unavailable when a store or the hashing queue failed. Then nobody has received a token.
    */
   async function begin({ mobile, password, network }: LoginAttempt): Promise<Grant> {
     const claimant = { account: mobile, network }
     const budget = startBudget(HASHING_BUDGET_MS)
-    // In a flood of logins nearly all end here: the stores have nothing to do with them.
+    // In a flood of logins nearly all are refused here, before they cost the stores anything.
     passwords.requireRoom(claimant)
     const account = await accounts.findByMobile(mobile)
 
-    // A disabled account has no right password: its holder must not be told apart by the time that
-    // an answer takes.
+    // A disabled account has no right password: the time of the answer must not reveal its status.
     const hash = account && isActive(account) ? account.passwordHash : undefined
     const { proved, familiarity } = await provePassword(password, { account, hash, claimant, budget })
     if (!account) throw invalidCredentials('unknown mobile')
@@ -101,8 +96,8 @@ export function createLogin(needs: Needs) {
   }
 
   /**
-   * The same password at the configured cost where the stored hash is cheaper; the old hash when
-   * that leaves no time for the commit.
+   * The same password hashed at the configured cost if the stored hash is cheaper. The stored hash
+   * if hashing fails or would leave no time for the commit.
    */
   async function upgraded(
     storedHash: string,
@@ -114,7 +109,7 @@ export function createLogin(needs: Needs) {
     return passwords.hash(password, claimant, budget.end - COMMIT_LIMIT_MS).catch(() => storedHash)
   }
 
-  /** Commits the login in both stores, again whenever another write of this user was faster. */
+  /** Commits the login in both stores. Tries again when another write of this user was faster. */
   async function commitLogin(proved: Account, login: ProvedLogin): Promise<CommittedSession> {
     let account = proved
     let { passwordHash: verifiedHash } = proved
@@ -127,17 +122,20 @@ export function createLogin(needs: Needs) {
       }
       const committed = await commitAndJoin(account, passwordHash, login.budget)
       if (committed?.joined === 'held') return committed
-      // Nothing was committed, or R knows of something later.
+      // Nothing was committed, or R did not take the entry.
       account = await readAgain(account.userId, login.budget)
-      // It is a later login that R knows: this one is done and superseded.
+      // A later login has superseded this one, which is complete.
       if (committed?.joined === 'newer' && account.sessionId !== committed.sessionId) return committed
-      // Else D still holds this one, and has lost what R remembers: step "repeat above the collided
-      // stamp".
+      // A committed session that D still holds: D has lost what R remembers. Step "repeat above the
+      // collided stamp".
     }
     throw new Unavailable('other logins of this user were faster')
   }
 
-  /** The password was changed meanwhile, or only rehashed by a login beside this one. */
+  /**
+   * Compares the password with a hash that changed meanwhile. A concurrent login may only have
+   * rehashed the same password.
+   */
   async function requireStillRight(
     { passwordHash }: Account,
     { password, claimant, budget }: ProvedLogin,
@@ -147,7 +145,7 @@ export function createLogin(needs: Needs) {
     }
   }
 
-  /** Undefined where the account has changed since it was read, or the deadline has passed. */
+  /** @returns undefined if the account changed since it was read, or the deadline has passed. */
   async function commitAndJoin(
     account: Account,
     passwordHash: string,
@@ -175,7 +173,7 @@ export function createLogin(needs: Needs) {
     return { sessionId, stamp, issuedAt, joined, supersededSessionId }
   }
 
-  /** Step "login reads D again". @throws Refusal when the user may not log in any more */
+  /** Step "login reads D again". @throws Refusal when the user may no longer log in */
   async function readAgain(userId: number, budget: Budget): Promise<Account> {
     const found = await accounts.findById(userId, budget.limit())
     if (!found) throw invalidCredentials('user deleted')
@@ -183,7 +181,7 @@ export function createLogin(needs: Needs) {
     return found
   }
 
-  /** Lets the user be known here from now on. The login has succeeded, with or without it. */
+  /** Makes the network a known place of the user. An outage here does not fail the login. */
   async function notePlace(userId: number, network: string, budget: Budget): Promise<void> {
     await places.note(userId, network, budget.limit()).catch((error) => {
       if (!(error instanceof Unavailable)) throw error
@@ -200,8 +198,8 @@ function requireActive(account: Account): void {
 }
 
 /**
- * 176 random bits (ASVS 7.2.3 asks for 128) in 30 characters: with the stamp before it a registry
- * entry is 44 bytes long, the most that Redis keeps in one piece of memory.
+ * 176 random bits (ASVS 7.2.3 requires 128) in 30 characters. With the stamp, a registry entry has
+ * 44 bytes, the longest string that Redis stores as `embstr`, in one allocation.
  */
 function newSessionId(): string {
   return randomBytes(22).toString('base64url')

@@ -8,7 +8,7 @@ import { type createPasswordProof, invalidCredentials } from './password-proof.j
 import type { Session } from './session.js'
 import { readAfterMiss } from './session-state.js'
 
-/** The current password and the wanted one, and the network that they came from. */
+/** The current password, the new one, and the network of the request as networkOf returns it. */
 export interface PasswordChange {
   current: string
   wanted: string
@@ -22,15 +22,16 @@ interface Needs {
   provePassword: ReturnType<typeof createPasswordProof>
 }
 
-/** The holder of a session sets another password. */
+/** Lets the holder of a session change the password. */
 export function createPasswordChange({ accounts, registry, passwords, provePassword }: Needs) {
   return changePassword
 
   /**
    * Sets a new password and ends the session that asked for it.
    *
-   * @throws Refusal `invalid_credentials` when the current password is wrong, `invalid_request`
-   *   when the wanted one is too easy to guess; a session's 401 when it ended meanwhile.
+   * @throws Refusal `invalid_credentials` when the current password is wrong; `invalid_request`
+   *   when the wanted one is too easy to guess; `session_ended` when the session ended meanwhile;
+   *   `too_many_attempts`.
    * @throws Unavailable
    */
   async function changePassword(
@@ -44,7 +45,7 @@ export function createPasswordChange({ accounts, registry, passwords, provePassw
     const hash = account?.passwordHash
     const { proved } = await provePassword(current, { account, hash, claimant, budget })
     if (!account || !proved) throw invalidCredentials('wrong password')
-    // Only now: whoever has stolen a token must not learn the mobile number from what is refused.
+    // Only after the proof: this refusal must not reveal the mobile number to the thief of a token.
     await requireUncommon(wanted, 'new', account.mobile)
 
     const passwordHash = await passwords.hash(wanted, claimant, budget.end)

@@ -16,20 +16,21 @@ interface Needs {
 }
 
 interface Proof {
-  /** Undefined where nobody has this mobile number. */
+  /** Undefined if nobody has this mobile number. */
   account: Account | undefined
-  /** Undefined where no password is right. */
+  /** Undefined if no password is right. */
   hash: string | undefined
   claimant: Claimant
   budget: Budget
 }
 
-/** Asks whether a password belongs to a hash, as far as the throttle lets it be tried from here. */
+/** Compares passwords with hashes, as far as the throttle allows. */
 export function createPasswordProof({ places, registry, passwords, throttle }: Needs) {
   return provePassword
 
   /**
-   * @returns whether it belongs there, and how well the account knows the network.
+   * @returns whether the password belongs to the hash, and how familiar the account is with the
+   *   network.
    * @throws Refusal `too_many_attempts`
    * @throws Unavailable
    */
@@ -37,8 +38,8 @@ export function createPasswordProof({ places, registry, passwords, throttle }: N
     password: string,
     { account, hash, claimant, budget }: Proof,
   ): Promise<{ proved: boolean; familiarity: Familiarity }> {
-    // Before the hash, because both can make it needless. Nobody's places are read, too, so that an
-    // unknown mobile number takes the same time.
+    // Before the hash, because either call can make it needless. Without an account the places of
+    // user 0 are read, so that an unknown mobile number takes the same time.
     const [familiarity] = await Promise.all([
       places.familiarity((account ?? NOBODY).userId, claimant.network),
       proveWritable(account),
@@ -50,16 +51,16 @@ export function createPasswordProof({ places, registry, passwords, throttle }: N
   }
 
   /**
-   * Step "canary join": joins what D holds before anything changes. If Redis is away, that is found
-   * out while the earlier session still lives.
+   * Step "canary join": joins what D holds before anything changes, so that an outage of Redis is
+   * found while the earlier session still lives.
    */
   async function proveWritable(account: Account | undefined): Promise<void> {
-    // Without an account the same write goes to nobody's entry: it takes the same time.
+    // Without an account the same write goes to the entry of user 0 and takes the same time.
     await joinState(registry, account ?? NOBODY, Date.now())
   }
 }
 
-/** @param reason for the log only. */
+/** The same refusal for every wrong mobile number or password. @param reason for the log only. */
 export function invalidCredentials(reason: string): Refusal {
   return new Refusal('invalid_credentials', { reason })
 }

@@ -1,4 +1,7 @@
-/** A session, as its token says it. `expiresAt` in seconds since the epoch, `loginTime` in milliseconds. */
+/**
+ * A session as its token names it. `expiresAt` in seconds since the epoch, `loginTime`, the stamp,
+ * in milliseconds.
+ */
 export interface Session {
   userId: number
   sessionId: string

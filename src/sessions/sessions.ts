@@ -13,10 +13,10 @@ type Needs = Parameters<typeof createPasswordProof>[0] &
 export type Sessions = ReturnType<typeof createSessions>
 
 /**
- * The session protocol: one live session per user over two stores. D is the authority, the row in
- * PostgreSQL; R is the registry in Redis, a max-register. A change is committed in D with a
- * compare-and-set, then joined into R, and is acknowledged only when both have it. The steps are
- * named as in the model, test/model/steps.ts.
+ * The session protocol: one live session per user over two stores. D, the row in PostgreSQL, is the
+ * authority. R, the registry in Redis, is a max-register. A change is committed in D with a
+ * compare-and-set, then joined into R, and acknowledged only when both have it. The steps have the
+ * names of the model, test/model/steps.ts.
  */
 export function createSessions(needs: Needs) {
   const provePassword = createPasswordProof(needs)

@@ -9,49 +9,52 @@ import { Refusal } from '../refusals/refusal.js'
 
 const MAX_E164_DIGITS = 15
 
-/** Before those of E.164 may stand a prefix for calls abroad, a carrier's, and strays. */
+/**
+ * People also type an international prefix, a carrier code and stray zeros before the E.164 digits.
+ */
 const MAX_DIALLED_DIGITS = 2 * MAX_E164_DIGITS
 
 /**
- * Without area or country code; a few countries have shorter ones, and none of them two readings.
+ * Length of the shortest mobile number, without area or country code. A few countries have shorter
+ * ones, but none of those has two readings.
  */
 const LEAST_MOBILE_DIGITS = 8
 
 /**
- * The one spelling of a mobile number, E.164, in which it is stored, looked up and throttled. A number without
- * country code belongs to `region`. The spelling of a spelling is itself.
+ * The canonical spelling of a mobile number, E.164, in which it is stored, looked up and throttled.
+ * A number without country code belongs to `region`. A canonical number stays the same.
  *
- * @throws Refusal `invalid_request` when it cannot be a phone number.
+ * @throws Refusal `invalid_request` if the text cannot be a phone number.
  */
 export function canonicalMobile(text: string, region: CountryCode): string {
   const digits = dialled(text)
   const number = read(digits, region)
-  // Where a second reading gives another number, it would be a second user on the same line.
+  // A number whose canonical spelling reads as another number would give one line two users.
   if (number === undefined || (number !== digits && read(number, region) !== number)) {
     throw new Refusal('invalid_request', { msg: DETAILS.notAMobile })
   }
   return number
 }
 
-/** Enough of a number to recognise one's own, too little to call it: for logs. */
+/** A number for logs: its last digits, enough to recognise one's own and too few to call it. */
 export function maskedMobile(mobile: string): string {
   return `***${mobile.slice(-Math.min(4, Math.floor(mobile.length / 3)))}`
 }
 
 /**
- * The digits of a number as people paste it, and the + before them: from address books, web pages
- * and `tel:` links (RFC 3966), in any script. Empty for what holds anything else, an extension too.
+ * The digits of a number as people paste it, after its + if there is one: from address books, web
+ * pages and `tel:` links (RFC 3966), in any script. Empty if the text holds anything else,
+ * including an extension.
  */
 function dialled(text: string): string {
   const [number = '', ...parameters] = withAsciiDigits(text)
-    // Marks of writing direction, which iOS and Android put around a number, and what else cannot
-    // be seen.
+    // Invisible characters, such as the direction marks that iOS and Android put around a number.
     .replace(/\p{Cf}/gu, '')
     .trim()
     .replace(/^tel:/i, '')
     .split(';')
   const context = /^phone-context=(\+.*)/i.exec(parameters.join(';'))?.[1] ?? ''
-  // Two of them hold two +, which is no number.
+  // Two contexts contain two +, which is no number.
   return parameters.length > 0 && context === '' ? '' : undecorated(context + number)
 }
 
@@ -60,12 +63,14 @@ function undecorated(text: string): string {
   return rest.length <= MAX_DIALLED_DIGITS && /^\+?\d+$/.test(rest) ? rest : ''
 }
 
-/** With full-width characters, every kind of space and the digits of every script as plain ones. */
+/**
+ * Replaces full-width characters, every kind of space and the digits of every script by ASCII ones.
+ */
 export function withAsciiDigits(text: string): string {
   return text.normalize('NFKC').replace(/[^\P{Nd}0-9]/gu, inAscii)
 }
 
-/** Unicode has the ten digits of a script in a row. */
+/** The ten digits of a script are consecutive in Unicode. */
 function inAscii(digit: string): string {
   const code = digit.codePointAt(0) ?? 0
   let value = 0
@@ -74,8 +79,8 @@ function inAscii(digit: string): string {
 }
 
 /**
- * The number that is meant, in E.164: the first reading that is a mobile's, else the first that is
- * in use, else the first that is long enough, for new ranges are not known here at once.
+ * The number in E.164: the first reading that is a mobile number, else the first that is in use,
+ * else the first of a possible length, because new ranges are missing from the metadata at first.
  */
 function read(digits: string, region: CountryCode): string | undefined {
   let inUse: PhoneNumber | undefined
@@ -91,10 +96,10 @@ function read(digits: string, region: CountryCode): string | undefined {
 
 function* readings(digits: string, region: CountryCode): Generator<PhoneNumber> {
   const asDialled = parsed(digits, region)
-  // 00 leads abroad nearly everywhere, and by habit also where another prefix does.
+  // 00 is the international prefix nearly everywhere, and a habit where another prefix is.
   const fromAbroad = digits.startsWith('00') ? parsed(`+${digits.slice(2)}`) : []
-  // Nobody dials the way abroad to call their own country: there 00 is not what the rules of the
-  // region make of it.
+  // Nobody dials abroad to call their own country: 00 and its code are then a habit, whatever the
+  // rules of the region make of 00.
   const isOwn = fromAbroad.some((number) => number.countryCallingCode === getCountryCallingCode(region))
   for (const number of isOwn ? [...fromAbroad, ...asDialled] : [...asDialled, ...fromAbroad]) {
     yield number
@@ -103,15 +108,15 @@ function* readings(digits: string, region: CountryCode): Generator<PhoneNumber> 
 }
 
 /**
- * People write a 0 or 00 behind the country code, or that code twice, and leave out a 0 that
- * belongs there.
+ * People write a 0 or 00 after the country code, write that code twice, or omit a 0 that belongs
+ * there.
  */
 function* withoutStrays(number: PhoneNumber): Generator<PhoneNumber> {
   const { countryCallingCode: code, nationalNumber } = number
   const inUse = number.isValid()
   let rest: string = nationalNumber
-  // A number in use may well begin with 0, or with the digits of its country: the long rest must be
-  // a mobile's then.
+  // A number in use may begin with 0 or with the digits of its country code. The code is a stray
+  // only if the rest is long enough for a mobile number.
   if (inUse && !(rest.startsWith(code) && rest.length >= code.length + LEAST_MOBILE_DIGITS)) return
   for (;;) {
     const stray = ['0', code].find((prefix) => rest.startsWith(prefix))

@@ -10,10 +10,10 @@ import type { Account, AccountChange, Accounts } from '../stores/postgres/accoun
 import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import { canonicalMobile } from './mobiles.js'
 
-/** Whom an operator, or a sibling service, means. */
+/** How an operator or a sibling service names a user. */
 export type UserRef = { userId: number } | { mobile: string }
 
-/** What they may see of a user: never the hash, never the session's id. Times as in RFC 3339, in UTC. */
+/** What they may see of a user: never the hash or the session id. Times as in RFC 3339, in UTC. */
 export interface User {
   userId: number
   mobile: string
@@ -32,35 +32,44 @@ interface Needs {
   passwords: Pick<Passwords, 'hash'>
   throttle: Pick<Throttle, 'forget'>
   region: CountryCode
-  /** What a change may take, in milliseconds, instead of what the callers of routes are promised. */
+  /**
+   * Limit of a change in milliseconds, instead of the limit that the callers of routes are
+   * promised.
+   */
   budgetMs?: number
 }
 
-/** Who sets passwords for others takes one share of the hashing, wherever they call from. */
+/**
+ * The network under which hashing for operators and siblings is queued: all of it takes one share,
+ * wherever they call from.
+ */
 const PROVISIONING = 'provisioning'
 
-/** One statement that changes a user, and carries its deadline. */
+/** One statement that changes a user and carries its deadline. */
 type Write = (change: AccountChange, limitMs: number) => Promise<Account | undefined>
 
 interface CommitOptions {
-  /** Whether failed logins are forgotten with it: what an operator sets counts at once. */
+  /** Whether the change also forgets failed logins, so that what an operator sets works at once. */
   forgives?: boolean
 }
 
 export type Users = ReturnType<typeof createUsers>
 
 /**
- * What operators and siblings do with accounts. Whatever ends a session does it like a logout: committed in PostgreSQL
- * before its deadline, then joined into the registry, and done only when both have it. Doing it again is harmless.
+ * Administration of accounts by operators and siblings. A change that ends a session works like a
+ * logout: it commits in PostgreSQL before its deadline, is joined into the registry, and succeeds
+ * only when both have it. Repeating a change is harmless.
  */
 export function createUsers({ accounts, registry, passwords, throttle, region, budgetMs }: Needs) {
   return { add, find, enable, disable, setPassword, endSession, unlock }
 
   /**
-   * Creates a user. Nothing of it is in the registry before the first login.
+   * Creates a user. The registry has no entry of it before the first login.
    *
-   * @throws Refusal `invalid_request` for a bad mobile number or a weak password, `mobile_taken`, with the id of its user.
-   * @throws Unavailable; the user may have been added before that, and then the next try says so.
+   * @throws Refusal `invalid_request` for a bad mobile number or a weak password; `mobile_taken`,
+   *   with the id of the user who has the number.
+   * @throws Unavailable; the user may have been added nevertheless, and the next try then throws
+   *   `mobile_taken`.
    */
   async function add({ mobile, password }: { mobile: string; password: string }): Promise<User> {
     const canonical = canonicalMobile(mobile, region)
@@ -98,12 +107,19 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     return asUser(await account(ref))
   }
 
-  /** Lets a disabled user log in again; no ended session comes back. @throws Refusal `not_found` @throws Unavailable */
+  /**
+   * Lets a disabled user log in again. An ended session stays ended.
+   *
+   * @throws Refusal `not_found`
+   * @throws Unavailable
+   */
   async function enable(ref: UserRef): Promise<User> {
     return change(ref, accounts.enable, { forgives: true })
   }
 
-  /** Ends the user's session and refuses new ones. @throws Refusal `not_found` @throws Unavailable */
+  /**
+   * Ends the user's session and refuses new ones. @throws Refusal `not_found` @throws Unavailable
+   */
   async function disable(ref: UserRef): Promise<User> {
     return change(ref, accounts.disable, { forgives: true })
   }
@@ -113,13 +129,19 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     return change(ref, accounts.endAnySession)
   }
 
-  /** Sets a password and ends the user's session. @throws Refusal `not_found`, `invalid_request` @throws Unavailable */
+  /**
+   * Sets a password and ends the user's session.
+   *
+   * @throws Refusal `not_found`, `invalid_request`
+   * @throws Unavailable
+   */
   async function setPassword(ref: UserRef, password: string): Promise<User> {
     requireStrong(password, 'password')
     const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
     const found = await account(ref)
     await requireUncommon(password, 'password', found.mobile)
-    // Step "canary join", as in a login: Redis away is found out before the hash, and before anything changes.
+    // Step "canary join", as in a login: an outage of Redis is found before the hash, and before
+    // anything changes.
     await joinState(registry, found, found.clock.database)
     const claimant = { account: found.mobile, network: PROVISIONING }
     const passwordHash = await passwords.hash(password, claimant, budget.end)
@@ -143,7 +165,10 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     return commit(await account(ref), write, budget, options)
   }
 
-  /** Commits in D, then joins what D holds. Gives the user as this very change left them, whoever changes them next. */
+  /**
+   * Commits in D, then joins what D holds. @returns the user as this change left them, whatever is
+   * changed later.
+   */
   async function commit(
     { userId, mobile, clock }: Account,
     write: Write,
@@ -185,7 +210,7 @@ function inUtc(epochMs: number): string {
   return new Date(epochMs).toISOString()
 }
 
-/** Whoever registers users finds out whose the number is: also after a 503, when it is the user that they have added. */
+/** Names the user who has the number. After a 503 this may be the user that the same call added. */
 function mobileTaken({ userId }: Account): Refusal {
   return new Refusal('mobile_taken', { data: { user_id: userId } })
 }
