@@ -1,10 +1,12 @@
-/** Whose work it is: `account` by its canonical mobile number, `network` as networkOf gives it. */
+/**
+ * Whose work it is: `account` is the canonical mobile number, `network` as networkOf returns it.
+ */
 export interface Claimant {
   account: string
   network: string
 }
 
-/** A piece of work. `work` in the unit in which the room is measured. */
+/** A piece of work. `work` has the unit of the room of the queue. */
 export interface Claim extends Claimant {
   work: number
 }
@@ -12,33 +14,33 @@ export interface Claim extends Claimant {
 export type FairQueue<C extends Claim> = ReturnType<typeof createFairQueue<C>>
 
 /**
- * A queue whose room and service are shared by network and by account. Everybody is served in turn:
- * the turn of a claim is how many claims of its network are before it, or of its account where
- * those are more, and what runs is before all that waits. Whoever floods so has a turn now and then
- * like everybody else, and keeps nobody out.
+ * A queue whose room and service are shared fairly among networks and among accounts. The turn of a
+ * claim is the number of claims of its network before it, or of its account if those are more.
+ * Running claims are before all waiting ones. A flood therefore gets a turn as often as everybody
+ * else and keeps nobody out.
  *
- * Among the claims of one network, or of one account, those come first that have the fewest of the
- * very same account and network before them: a flood of guesses at one account delays neither its
- * owner elsewhere, nor others beside the guesser.
+ * Among the claims of one network, or of one account, those come first that have the fewest claims
+ * of the same account and network before them. A flood of guesses at one account therefore delays
+ * neither its owner on another network nor other accounts on the network of the guesser.
  *
- * @param room how much work may be before a claim while it waits.
+ * @param room how much work may be before a waiting claim.
  */
 export function createFairQueue<C extends Claim>(room: () => number) {
-  /** In the order in which they came, or in which their networks and accounts were last served. */
+  /** In order of arrival, or in the order in which their networks and accounts were last served. */
   let waiting: C[] = []
   const begun = new Set<C>()
 
   return { hasRoomFor, push, shift, finish, remove, running: () => begun.size }
 
-  /** Whether {@link push} would take a claim of theirs now. */
+  /** Whether {@link push} would take a claim of this claimant now. */
   function hasRoomFor({ account, network }: Claimant): boolean {
     const newcomer = { account, network, work: 0 }
     return fitting([...waiting, newcomer]).has(newcomer)
   }
 
   /**
-   * Takes a claim in. Gives those that there is no room for: this one, or instead of it those whose
-   * turns come last.
+   * Adds a claim. @returns the claims without room: this one, or instead of it those whose turns
+   * come last.
    */
   function push(newcomer: C): C[] {
     const all = [...waiting, newcomer]
@@ -48,12 +50,12 @@ export function createFairQueue<C extends Claim>(room: () => number) {
     return all.filter((claim) => !fits.has(claim))
   }
 
-  /** Takes out the claim whose turn it is. It counts as running until {@link finish}. */
+  /** Removes the claim whose turn it is. It counts as running until {@link finish}. */
   function shift(): C | undefined {
     const [next] = inTurns(waiting, begun)
     if (!next || !remove(next)) return undefined
     begun.add(next)
-    // As round a table: whoever has had a turn goes behind all who wait for theirs.
+    // Round-robin: claims of the served network or account go behind all others.
     const shares = ({ account, network }: C) => network === next.network || account === next.account
     waiting = [...waiting.filter((claim) => !shares(claim)), ...waiting.filter(shares)]
     return next
@@ -63,7 +65,7 @@ export function createFairQueue<C extends Claim>(room: () => number) {
     begun.delete(claim)
   }
 
-  /** Takes out a claim that still waits. False when it does not, or does no more. */
+  /** Removes a waiting claim. @returns false if it does not wait. */
   function remove(claim: C): boolean {
     const index = waiting.indexOf(claim)
     if (index >= 0) waiting.splice(index, 1)
@@ -83,7 +85,7 @@ export function createFairQueue<C extends Claim>(room: () => number) {
   }
 }
 
-/** In the order in which they are served; equal turns as they are given. */
+/** The claims in the order of service. Claims with equal turns keep their order. */
 function inTurns<C extends Claimant>(waiting: readonly C[], begun: Iterable<Claimant>): C[] {
   const [pairs, networks, accounts] = [createTally(), createTally(), createTally()]
   for (const { account, network } of begun) {
@@ -99,7 +101,7 @@ function inTurns<C extends Claimant>(waiting: readonly C[], begun: Iterable<Clai
     .map(({ claim }) => claim)
 }
 
-/** Says how often it has been asked about a key before. */
+/** Counts keys. @returns how often the key was counted before. */
 function createTally() {
   const counts = new Map<string, number>()
   return (key: string): number => {

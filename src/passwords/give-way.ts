@@ -1,24 +1,31 @@
-/** For how long hashing gives way at a time, in milliseconds. Whoever waits for the core has it as soon as it is free. */
+/**
+ * Length of one pause of hashing, in milliseconds. A thread that waits for the core gets it as soon
+ * as it is free.
+ */
 const PAUSE_MS = 0.1
 
 /**
- * How long a notice holds, in milliseconds: longer than any answer should take, because whoever waits for the core cannot give
- * another one meanwhile.
+ * How long a notice holds, in milliseconds. It is longer than any answer should take, because a
+ * thread that waits for the core cannot give another notice.
  */
 const NOTICE_MS = 10
 
-/** A number in shared memory: how often somebody wanted hashing to give way. */
+/**
+ * A counter in shared memory. `giveWay` increments it, which makes hashing threads pause for a
+ * while.
+ */
 export function createNotice() {
   const notice = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   return { notice, giveWay: () => void Atomics.add(notice, 0, 1) }
 }
 
 /**
- * A clock for a thread that computes without end: after each millisecond, if notice was given of late, it lets the thread sleep for
- * a moment. A low priority alone does not help those who wait for the core: Linux lets whoever has it go on for some
- * milliseconds (EEVDF's slice), and counts the priority within one session or container only.
+ * A clock for a thread that computes without end. After each millisecond of work it looks for a
+ * recent notice, and if there is one it makes the thread sleep briefly. A low priority alone is not
+ * enough: Linux lets the running thread finish its slice of some milliseconds (EEVDF), and compares
+ * priorities only within one session or container.
  *
- * @returns what may stand in the place of `Date.now`.
+ * @returns a replacement for `Date.now`.
  */
 export function clockThatGivesWay({
   notice,
@@ -36,8 +43,9 @@ export function clockThatGivesWay({
       if (given !== seen) until = now + NOTICE_MS
       seen = given
       if (now < until) pause(PAUSE_MS)
-      // Where cores are short a pause lasts until one is free, which is many milliseconds: counted as computed, they would leave
-      // nothing for hashing.
+      // Read the clock after the pause. Where cores are short, a pause lasts until one is free,
+      // which is many milliseconds. Counted as work, they would bring the next pause at once and
+      // leave no time to hash.
       computingSince = monotonic()
     }
     return wallClock()
@@ -46,7 +54,7 @@ export function clockThatGivesWay({
 
 interface Needs {
   notice: Int32Array
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   monotonic?: () => number
   pause?: (ms: number) => void
 }

@@ -9,34 +9,37 @@ import { type Claim, type Claimant, createFairQueue } from './fair-queue.js'
 import { createNotice } from './give-way.js'
 import type { PasswordJob, PasswordResult, PasswordWorkerData } from './password-worker.js'
 
-/** Work that may wait for a thread, in milliseconds of hashing. More would only make every answer late. */
+/**
+ * Work that may wait for a thread, in milliseconds of hashing. More would only make every answer
+ * late.
+ */
 const MAX_QUEUE_MS = 1000
 
-/** A job that somebody waits for until `end`, and how they are told of it. */
+/** A job whose result is awaited until `end`. */
 interface QueuedJob extends Claim {
   job: PasswordJob
   end: number
   resolve: (result: PasswordResult) => void
   reject: (error: Unavailable) => void
-  /** Once it has begun. */
+  /** Set when the job begins. */
   result?: Promise<PasswordResult>
 }
 
 export type Hashing = ReturnType<typeof createHashing>
 
 /**
- * Worker threads that run bcrypt, so that the event loop goes on answering. Networks and accounts
- * share them: see {@link createFairQueue}.
+ * Worker threads that run bcrypt, so that the event loop stays free. Networks and accounts share
+ * them: see {@link createFairQueue}.
  *
- * Every `end` is a moment of performance.now() after which nobody waits for the result. What has
- * not begun by then is not hashed.
+ * Every `end` is a moment of performance.now() after which nobody waits for the result. A job that
+ * has not begun by then is not hashed.
  *
- * @param processes among how many the cores, but the one for event loops, are shared.
+ * @param processes how many processes share the cores. One core is left to their event loops.
  */
 export function createHashing(processes: number) {
   const threads = Math.max(1, Math.floor((availableParallelism() - 1) / processes))
-  // Work is counted in rounds of bcrypt, 2^cost. Until it is measured: a 2020s server core takes 85
-  // ms at cost 10.
+  // Work is counted in rounds of bcrypt, 2^cost. The first value is that of a server core of the
+  // 2020s, 85 ms at cost 10. Each job corrects it.
   let msPerRound = 85 / 2 ** 10
 
   const { notice, giveWay } = createNotice()
@@ -47,8 +50,9 @@ export function createHashing(processes: number) {
   return { requireRoom, work, msAt, giveWay, warmUp, close }
 
   /**
-   * For whoever has other work to do before the hashing. @throws NotHashed when there is no room in
-   * the queue for them.
+   * For operations that do other work before the hashing.
+   *
+   * @throws NotHashed when the queue has no room for this claimant.
    */
   function requireRoom(claimant: Claimant): void {
     if (!queue.hasRoomFor(claimant)) throw new NotHashed('hashing queue is full')
@@ -59,7 +63,7 @@ export function createHashing(processes: number) {
     return 2 ** cost * msPerRound
   }
 
-  /** Waits until every thread runs: the first login should not be the one that waits for them. */
+  /** Starts every thread and waits until it runs, so that the first login does not. */
   async function warmUp(): Promise<void> {
     const cheap: PasswordJob = { compare: { password: '', hashes: [decoyHash(4)] } }
     await Promise.all(Array.from({ length: threads }, () => startedPool().run(cheap)))
@@ -72,9 +76,11 @@ export function createHashing(processes: number) {
   }
 
   /**
-   * @throws NotHashed when there is no room in the queue, or its turn did not come in time.
-   * @throws ComparedTooLate when it took too long.
-   * @throws Unavailable when it failed.
+   * Runs a job when its turn comes.
+   *
+   * @throws NotHashed when the queue has no room, or the turn did not come in time.
+   * @throws ComparedTooLate when the job began and did not finish in time. It carries the outcome.
+   * @throws Unavailable when hashing failed.
    */
   async function work(job: PasswordJob, claimant: Claimant, end: number): Promise<PasswordResult> {
     if (closed) throw new NotHashed('hashing has ended')
@@ -96,12 +102,11 @@ export function createHashing(processes: number) {
       return
     }
     const outcome = result.then(({ matches }) => matches)
-    // Not everybody wants to know.
+    // Nobody may be waiting for it: no unhandled rejection.
     outcome.catch(() => undefined)
     queued.reject(new ComparedTooLate(outcome))
   }
 
-  /** Gives every idle thread the job whose turn it is. */
   function beginNext(): void {
     while (queue.running() < threads) {
       const next = queue.shift()
@@ -112,7 +117,7 @@ export function createHashing(processes: number) {
 
   async function run(queued: QueuedJob): Promise<void> {
     const { job, end, resolve, reject } = queued
-    // The event loop may have been too busy for its timer.
+    // A busy event loop fires timers late.
     if (performance.now() >= end) reject(new NotHashed('no turn in time'))
     else {
       queued.result = compute(job)
@@ -132,10 +137,10 @@ export function createHashing(processes: number) {
     }
   }
 
-  /** Threads start with the first work: most commands have none for them. */
+  /** Threads start with the first job: most commands have none. */
   function startedPool() {
     pool ??= new Piscina({
-      // The worker is TypeScript where this file is, and JavaScript after the build.
+      // The worker is TypeScript in src and JavaScript after the build, as this file is.
       filename: fileURLToPath(new URL(`passwords/password-worker${extname(import.meta.url)}`, CODE_FOLDER)),
       minThreads: threads,
       maxThreads: threads,
@@ -146,7 +151,7 @@ export function createHashing(processes: number) {
   }
 }
 
-/** The rounds of a job: all of them, or those that were made until it had its result. */
+/** The rounds of a job: of all its hashes, or of the first one alone if that matched. */
 function roundsOf(job: PasswordJob, { matches } = { matches: false }): number {
   if ('hash' in job) return 2 ** job.hash.cost
   const { hashes } = job.compare

@@ -1,17 +1,23 @@
 import { DETAILS, type PasswordField } from '../refusals/messages.js'
 import { Refusal } from '../refusals/refusal.js'
 
-/** bcrypt reads 72 bytes and no further, and bcryptjs stops at a NUL (ASVS 6.2.8: no truncation). */
+/**
+ * bcrypt reads only the first 72 bytes, and bcryptjs stops at a NUL. Truncation is forbidden (ASVS
+ * 6.2.8).
+ */
 export const MAX_PASSWORD_BYTES = 72
 
-/** The least length of a new password where nothing else protects the account (NIST SP 800-63B-4 §3.1.1.2). */
+/**
+ * Minimum length in characters of a new password that is the only factor (NIST SP 800-63B-4
+ * §3.1.1.2).
+ */
 export const MIN_NEW_PASSWORD_LENGTH = 15
 
 /**
- * Refuses a password that bcrypt would not read in full. JSON Schema's maxLength counts characters, not bytes,
- * so it cannot do this.
+ * Refuses a password that bcrypt would not read in full. JSON Schema's maxLength counts characters,
+ * not bytes, so it cannot do this.
  *
- * @throws Refusal `invalid_request`, naming the field.
+ * @throws Refusal `invalid_request` that names the field.
  */
 export function requireHashable(password: string, field: PasswordField): void {
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
@@ -20,7 +26,7 @@ export function requireHashable(password: string, field: PasswordField): void {
   if (password.includes('\0')) throw new Refusal('invalid_request', { msg: DETAILS.holdsNul(field) })
 }
 
-/** The rules for a password that is being set. @throws Refusal `invalid_request` */
+/** Checks the length of a password that is being set. @throws Refusal `invalid_request` */
 export function requireStrong(password: string, field: PasswordField): void {
   requireHashable(password, field)
   if ([...password].length < MIN_NEW_PASSWORD_LENGTH) {

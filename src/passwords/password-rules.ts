@@ -4,29 +4,32 @@ import { Refusal } from '../refusals/refusal.js'
 import { withAsciiDigits } from '../users/mobiles.js'
 
 /**
- * Three pieces that everybody uses are guessed within this many tries, in any order; four of them,
- * or two rare words, are not.
+ * Minimum number of guesses, as log10. Three common words in any order need fewer. Four of them, or
+ * two rare words, need more.
  */
 const LEAST_GUESSES_LOG10 = 8.5
 
 /**
- * Of digits alone: nearly every row of them holds dates and common numbers, which the estimate
- * takes for pieces.
+ * The same for digits alone. The estimator finds dates and common numbers in nearly every sequence
+ * of digits, and so estimates too few guesses.
  */
 const LEAST_GUESSES_OF_DIGITS_LOG10 = 6.8
 
-/** An estimate takes longer than linear time, and these tell enough. */
+/**
+ * How many leading characters are estimated. They tell enough, and an estimate takes more than
+ * linear time.
+ */
 const MOST_CHARACTERS_ESTIMATED = 32
 
-/** What is left of a password without the mobile number must be more than this. */
+/** A password must have more characters than this besides the mobile number. */
 const LITTLE_MORE_THAN_A_MOBILE = 7
 
-/** A shorter end of a mobile number stands in other numbers by chance. */
+/** Shorter suffixes of a mobile number occur in other numbers by chance. */
 const LEAST_MOBILE_END = 7
 
 /**
- * What else is tried first here: the names of this service, and what people in China write in
- * letters.
+ * Words that are tried first here: the names of this service, and what people in China write in
+ * Latin letters.
  */
 const OWN_WORDS = (
   'auth service auth-service authservice video platform woaini woai woaiwojia mima wodemima wode wojia ' +
@@ -37,22 +40,22 @@ const OWN_WORDS = (
 
 const NUMERALS = pairs('〇零一二三四五六七八九十', '001234567890')
 
-/** Keys with shift, and without. */
+/** Characters typed with shift, and those of the same keys without it. */
 const KEYS = pairs('!@#$%^&*()_+{}|:"<>?~', "1234567890-=[]\\;',./`")
 
 /**
- * Refuses a new password that would be among the first to be guessed (NIST SP 800-63B-4 §3.1.1.2):
- * a common one, a repetition, a sequence, a row of keys, the own mobile number or the name of this
- * service, and what puts few of these together.
+ * Refuses a new password that is guessed early (NIST SP 800-63B-4 §3.1.1.2): a common password, a
+ * repetition, a sequence, a row of keys, the mobile number of the account, a name of this service,
+ * or a combination of few of these.
  *
  * @param mobile of the account, in its canonical spelling.
- * @throws Refusal `invalid_request`, naming the field.
+ * @throws Refusal `invalid_request` that names the field.
  */
 export async function requireUncommon(password: string, field: PasswordField, mobile: string): Promise<void> {
   const plain = replaced(withAsciiDigits(password).toLowerCase(), NUMERALS)
   const ends = endsOf(mobile.replace('+', ''))
   if (isMostly(ends, plain)) throw new Refusal('invalid_request', { msg: DETAILS.isOwnMobile(field) })
-  // Only with the first new password: it takes 20 MB, which a process that sets none goes without.
+  // Loaded with the first new password: it takes 20 MB, and most processes never set one.
   loading ??= load()
   const estimator = await loading
   if (readingsOf(plain).some((reading) => isRepetitive(reading) || isSoonGuessed(reading, ends, estimator))) {
@@ -60,7 +63,7 @@ export async function requireUncommon(password: string, field: PasswordField, mo
   }
 }
 
-/** The number with and without country code, however it is spelled: its ends, the longest first. */
+/** The suffixes of the number, longest first. They match it with and without country code. */
 function endsOf(mobile: string): string[] {
   const ends = Array.from({ length: mobile.length }, (_, start) => mobile.slice(start))
   return ends.filter((end) => end.length >= LEAST_MOBILE_END)
@@ -73,13 +76,13 @@ function isMostly(ends: string[], plain: string): boolean {
 }
 
 /**
- * In how many ways a password can be simple: as it is, without its separators, two woven together,
- * with shift held.
+ * The ways in which a password can be simple: as it is, without its separators, two texts
+ * interleaved, or typed with shift held.
  */
 function readingsOf(plain: string): string[] {
   const characters = [...plain]
   const separators = new Set(characters.filter((character) => /[^\p{L}\p{N}]/u.test(character)))
-  // With more kinds of them they are no separators: a random password has many.
+  // A random password has many kinds of punctuation, which are no separators.
   const bare =
     separators.size <= 2 ? characters.filter((character) => !separators.has(character)) : characters
   const unwoven = [
@@ -90,7 +93,10 @@ function readingsOf(plain: string): string[] {
   return [...new Set(readings)]
 }
 
-/** One or two characters, a pattern again and again, or nothing but neighbours: 111222333. */
+/**
+ * Whether it has only one or two characters, repeats a pattern, or moves by at most one code point
+ * at a time, as 111222333 does.
+ */
 function isRepetitive(reading: string): boolean {
   const characters = [...reading]
   if (new Set(characters).size <= 2) return true

@@ -3,12 +3,13 @@ import { workerData } from 'node:worker_threads'
 import { compareSync, hashSync } from 'bcryptjs'
 import { clockThatGivesWay } from './give-way.js'
 
-// Linux gives every thread a priority of its own: where cores are short, hashing waits for the event loop and never the
-// other way round. Elsewhere the call would slow down the whole process.
+// Linux has a priority per thread: where cores are short, hashing waits for the event loop.
+// Elsewhere the call would slow down the whole process.
 if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW)
 
-// bcryptjs asks for the time after each of its rounds, of which it makes a dozen in a millisecond: nothing else in this thread
-// could pause it. test/passwords/give-way.test.ts sees to it that it still asks.
+// bcryptjs calls Date.now after each of its rounds, about a dozen times per millisecond. Nothing
+// else in this thread could pause it. test/passwords/give-way.test.ts checks that it still calls
+// it.
 Date.now = clockThatGivesWay(workerData as PasswordWorkerData)
 
 export interface PasswordWorkerData {
@@ -22,13 +23,14 @@ export type PasswordJob =
 export interface PasswordResult {
   matches: boolean
   hash: string
-  /** How long the work took, in milliseconds: what the next one in the queue will have to wait. */
+  /** Duration of the work in milliseconds, from which later jobs are estimated. */
   ms: number
 }
 
 /**
- * Runs in a thread of its own: bcryptjs blocks for the whole of its work. Comparing goes through the hashes in
- * order and answers whether the first one matched; the others are there for the time that they take.
+ * Runs in a worker thread, because bcryptjs blocks for all of its work. A comparison returns
+ * whether the first hash matched. The other hashes are compared after a mismatch, for the time that
+ * they take.
  */
 export default function run(job: PasswordJob): PasswordResult {
   const started = performance.now()

@@ -3,21 +3,21 @@ import type { Claimant } from './fair-queue.js'
 import { createHashing } from './hashing.js'
 
 /**
- * How long a refusal may take on behalf of costly hashes of others, in milliseconds: it has to come
- * in time nevertheless.
+ * Limit of the time that refusals take in order to hide costly hashes, in milliseconds. A refusal
+ * must still come in time.
  */
 const MAX_DRAWN_OUT_MS = 1000
 
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
- * Hashes and compares passwords, in the threads of {@link createHashing}.
+ * Hashes and compares passwords in the threads of {@link createHashing}.
  *
  * A wrong password takes the same time whatever is stored: that of one comparison at the highest
- * cost which is in use, be it that of the setting or one with which a hash was stored elsewhere. A
- * right one takes the time of its own hash, for the answer says that it was right. Left out are
- * costs at which one comparison would take more than a second: a single such hash would have every
- * login wait for so long. It gives itself away instead.
+ * cost in use, which is the configured cost or that of an imported hash. A right password takes the
+ * time of its own hash, because the answer reveals anyway that it was right. A cost at which one
+ * comparison takes more than a second is left out: a single such hash would delay every login by as
+ * much. The refusal of such a hash can be told by its time.
  */
 export function createPasswords({ cost, processes = 1 }: { cost: number; processes?: number }) {
   const hashing = createHashing(processes)
@@ -28,10 +28,11 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
   return { requireRoom, matches, hash, isOutdated, expectCosts, giveWay, warmUp, close }
 
   /**
-   * Whether the password belongs to the hash. False, after the time of any wrong password, where
-   * there is no hash or an unreadable one.
+   * Whether the password belongs to the hash. False without a readable hash, after the time of any
+   * wrong password.
    *
-   * @throws NotHashed when there is no room in the queue, or its turn did not come in time.
+   * @param end moment of performance.now() after which nobody waits for the result.
+   * @throws NotHashed when the queue has no room, or the turn did not come in time.
    * @throws ComparedTooLate when it took too long.
    * @throws Unavailable when it failed.
    */
@@ -50,26 +51,32 @@ export function createPasswords({ cost, processes = 1 }: { cost: number; process
       ? [storedHash, ...decoys.slice(costOf(storedHash), highest)]
       : decoys.slice(highest, highest + 1)
     const { matches } = await hashing.work({ compare: { password, hashes } }, claimant, end)
-    // No password leads to a decoy, but a match with one must never count either.
+    // No password matches a decoy. If one did, it must not count.
     return matches && readable
   }
 
-  /** The bcrypt hash of a new password. @throws NotHashed @throws Unavailable */
+  /**
+   * The bcrypt hash of a new password at the configured cost.
+   *
+   * @throws NotHashed
+   * @throws ComparedTooLate
+   * @throws Unavailable
+   */
   async function hash(password: string, claimant: Claimant, end: number): Promise<string> {
     return (await hashing.work({ hash: { password, cost } }, claimant, end)).hash
   }
 
-  /** Whether a stored hash is cheaper than the setting asks for, and to be replaced at the next login. */
+  /** Whether a stored hash is below the configured cost and is to be replaced at the next login. */
   function isOutdated(storedHash: string): boolean {
     return costOf(storedHash) < cost
   }
 
-  /** Says beforehand with what costs hashes are stored. */
+  /** Announces costs of stored hashes before one of them is compared. */
   function expectCosts(costs: readonly number[]): void {
     for (const stored of costs) if (isComputed(stored)) costsInUse.add(stored)
   }
 
-  /** The cost that a refusal takes the time of. */
+  /** The cost whose time every refusal takes. */
   function highestCost(): number {
     const bearable = [...costsInUse].filter((inUse) => hashing.msAt(inUse) <= MAX_DRAWN_OUT_MS)
     return Math.max(cost, ...bearable)

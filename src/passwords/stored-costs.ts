@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accounts } from '../stores/postgres/accounts.js'
 import type { Passwords } from './passwords.js'
 
-/** Users that one statement looks at: it takes PostgreSQL some ten milliseconds. */
+/** Users that one statement reads. It takes PostgreSQL about ten milliseconds. */
 const ROWS = 5000
 
-/** Between two statements, in milliseconds: whoever logs in meanwhile does not notice. */
+/** Pause between two statements, in milliseconds, so that logins are not delayed. */
 const PAUSE_MS = 200
 
 interface Needs {
@@ -15,9 +15,11 @@ interface Needs {
 }
 
 /**
- * Finds out with what costs hashes are stored, behind everything else: without it the first wrong
- * password for a costly one would still take longer than any other. A million users take a minute.
- * It ends at the first failure, for each comparison tells the same.
+ * Reads the costs of all stored hashes in the background: about a minute for a million users.
+ * Without it, the first wrong password for a costly hash would take longer than any other. It need
+ * not be repeated after a failure, because each comparison announces its cost as well.
+ *
+ * @throws Unavailable at the first failure; AbortError when `signal` aborts.
  */
 export async function findStoredCosts({ accounts, passwords, signal }: Needs): Promise<void> {
   let after: number | null = Number.MIN_SAFE_INTEGER

@@ -3,27 +3,28 @@ import { ComparedTooLate, NotHashed, Refusal, Unavailable } from '../refusals/re
 import type { AttemptCounts, AttemptLimits, Taken } from '../stores/attempt-counts.js'
 
 /**
- * A network may fail this many times as often as a place of an account: a household or an office
- * shares one.
+ * A network may fail this many times as often as one place of an account, because a household or an
+ * office shares it.
  */
 const FAILURES_PER_NETWORK = 10
 
 /**
- * Failures in a row by strangers, after which only known places may try (NIST SP 800-63B-4 §3.2.2).
+ * Failures of one account in a row, over all networks, after which only known places may try (NIST
+ * SP 800-63B-4 §3.2.2).
  */
 const STRANGERS_IN_ROW = 100
 
 /**
- * The first wait, in milliseconds, as NIST SP 800-63B-4 §3.2.2 suggests; each one more is twice as
- * long.
+ * The first wait, in milliseconds, as NIST SP 800-63B-4 §3.2.2 suggests. Each further failure
+ * doubles it.
  */
 const FIRST_WAIT_MS = 30_000
 
-/** Whose password somebody tries to prove, and from where. */
+/** Whose password is to be proved, and from where. */
 export interface Claim {
-  /** The mobile number in its canonical spelling. */
+  /** The canonical mobile number. */
   account: string
-  /** As networkOf gives it. */
+  /** As networkOf returns it. */
   network: string
   /** Whether this account has logged in from this network before. */
   isKnown: boolean
@@ -35,12 +36,15 @@ interface Needs {
   windowSeconds: number
 }
 
-/** One counter that an attempt is taken from. */
+/** One counter from which an attempt is taken. */
 interface Charge {
   key: string
   counter: string
   limits: AttemptLimits
-  /** What a success means for it: a place's failures are forgotten, a network's stay. */
+  /**
+   * What a success does: it forgets the failures of a place, and gives a network only its attempt
+   * back.
+   */
   whenProved: Settle
 }
 
@@ -49,16 +53,19 @@ type Settle = (key: string, counter: string, limits: AttemptLimits) => Promise<v
 export type Throttle = ReturnType<typeof createThrottle>
 
 /**
- * Slows down guessing, and keeps nobody out who comes from where the account has logged in before:
- * every place of an account has failures of its own, and strangers use up only theirs. After them
- * each failure makes its place wait, longer and longer. Live sessions go on: nobody is logged out
- * by it. docs/throttling.md says what is counted, and what a stranger can do.
+ * Slows down guessing without locking owners out. Each place of an account has failures of its own,
+ * so strangers use up only theirs. After the free failures each one makes its place wait, twice as
+ * long each time. Live sessions are not affected. docs/throttling.md says what is counted, and what
+ * a stranger can do.
+ *
+ * @param maxFailures free failures of a place in a row.
+ * @param windowSeconds the longest wait.
  */
 export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
   const longestWaitMs = windowSeconds * 1000
   const firstWaitMs = Math.min(FIRST_WAIT_MS, longestWaitMs)
   const waits = { firstWaitMs, longestWaitMs }
-  // A known place adds to the row of failures, and is not stopped by it.
+  // A known place counts towards the failures in a row, and is not stopped by them.
   const ofKnown: AttemptLimits = { free: maxFailures, ...waits, mostInRow: Number.POSITIVE_INFINITY }
   const ofStranger: AttemptLimits = { free: maxFailures, ...waits, mostInRow: STRANGERS_IN_ROW }
   const ofNetwork: AttemptLimits = { free: maxFailures * FAILURES_PER_NETWORK, ...waits }
@@ -66,12 +73,12 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
   return { prove, countWrongClient, forget }
 
   /**
-   * Runs one comparison, if it may be made, and counts it as a failure until it has proved the
+   * Runs one comparison if the limits allow it. It counts as a failure until it has proved the
    * password.
    *
-   * @throws Refusal `too_many_attempts` without running it.
-   * @throws Unavailable without running it, while as many are under way as may fail; whatever the
-   *   comparison throws.
+   * @throws Refusal `too_many_attempts`, without running it.
+   * @throws Unavailable without running it, when as many attempts are under way as may fail. Also
+   *   whatever the comparison throws.
    */
   async function prove(claim: Claim, compare: () => Promise<boolean>): Promise<boolean> {
     const charges = chargesOf(claim)
@@ -81,14 +88,12 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
       proved = await compare()
     } catch (error) {
       if (error instanceof NotHashed) await settle(charges, counts.giveBack)
-      // Behind the answer: where there is no time for hashing, whoever is right must not be counted
-      // as a guesser.
+      // After the answer: a right password must not count as a failure because hashing was late.
       else if (error instanceof ComparedTooLate) error.outcome.then((late) => conclude(charges, late), fail)
       else await fail()
       throw error
     }
-    // Behind the answer, too: whoever proved the password need not wait for the count to be
-    // forgotten.
+    // After the answer, too: a user who proved the password need not wait for this.
     if (proved) conclude(charges, true)
     else await fail()
     return proved
@@ -99,9 +104,9 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
   }
 
   /**
-   * Counts one wrong presentation of a service client's credentials. Right ones are never refused
-   * for it: a secret of 256 random bits cannot be guessed, and the wrong ones may come from whoever
-   * shares the network.
+   * Counts one presentation of wrong credentials of a service client. Right ones are never refused
+   * for it: nobody can guess 256 random bits, and the wrong ones may come from others on the same
+   * network.
    *
    * @throws Refusal `too_many_attempts`
    */
@@ -111,7 +116,10 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
     await settle(charges, counts.fail)
   }
 
-  /** Lets an account be tried again at once, from everywhere. @throws Unavailable */
+  /**
+   * Forgets the failures of an account, so that it can be tried at once from everywhere. `limitMs`
+   * in milliseconds. @throws Unavailable
+   */
   function forget(account: string, limitMs?: number): Promise<void> {
     return counts.forget(accountKey(account), limitMs)
   }
@@ -126,7 +134,7 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
     return { key, counter: 'all', limits: ofNetwork, whenProved: counts.giveBack }
   }
 
-  /** Takes one attempt from each, or from none. */
+  /** Takes one attempt from each counter, or from none. */
   async function takeAll(charges: readonly Charge[]): Promise<void> {
     const answers = await Promise.all(
       charges.map(({ key, counter, limits }) => counts.take(key, counter, limits).catch(allowUncounted)),
@@ -143,14 +151,14 @@ export function createThrottle({ counts, maxFailures, windowSeconds }: Needs) {
     await Promise.all(charges.map((charge) => settle([charge], charge.whenProved)))
   }
 
-  /** A count that cannot be brought up to date changes no answer. */
+  /** A count that cannot be updated changes no answer. */
   async function settle(charges: readonly Charge[], how: Settle): Promise<void> {
     const settled = charges.map(({ key, counter, limits }) => how(key, counter, limits).catch(allowUncounted))
     await Promise.all(settled)
   }
 }
 
-/** The most telling of the reasons: who has to wait is not told to try again in a second. */
+/** The refusal that says most: a caller who has to wait is not told to try again in a second. */
 function refusalOf(refused: readonly Taken[]): Refusal {
   const waits = refused.flatMap((taken) => ('waitMs' in taken ? [taken.waitMs] : []))
   if (waits.length === 0) return new Unavailable('as many attempts are under way as may fail')
@@ -162,15 +170,16 @@ function refusalOf(refused: readonly Taken[]): Refusal {
 }
 
 /**
- * A count that is out of reach lets the attempt through. Where Redis is away as a whole no login gets as far as its
- * password; where a node of a cluster is, the users on the other nodes must not be the ones who are refused.
+ * A counter that is out of reach lets the attempt through. If Redis as a whole is away, no login
+ * gets as far as its password. If one node of a cluster is away, users on the other nodes must not
+ * be refused.
  */
 function allowUncounted(error: unknown): Taken {
   if (!(error instanceof Unavailable)) throw error
   return { verdict: 'taken' }
 }
 
-/** The counts need not know whose mobile number it is. */
+/** A digest: the store of the counts need not know the mobile number. */
 function accountKey(account: string): string {
   return `account:${digestOf(account)}`
 }
