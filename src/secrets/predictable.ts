@@ -1,26 +1,26 @@
-/** How likely a symbol is after the ones before it. The likelihoods of all symbols add up to 1. */
+/** The probability of a symbol after the ones before it. Those of all symbols add up to 1. */
 type Model = (symbols: readonly number[], index: number) => number
 
 /**
- * Of random sequences, at most one of 2^30 can be described in so many bits less than it has
- * (Kraft, McMillan).
+ * At most one random sequence in 2^30 can be described in this many bits less than it has (Kraft,
+ * McMillan).
  */
 const MAX_BITS_SPARED_BY_PATTERN = 30
 
 /**
- * Random letters are less like words than that says: of 200,000 sequences of 32 none is spared more
- * than 7 bits.
+ * Random letters are less like words than that bound says: none of 200,000 sequences of 32 is
+ * described in more than 7 bits less.
  */
 const MAX_BITS_SPARED_BY_LANGUAGE = 15
 
-/** As far as a sequence is looked at: so many random symbols are more than enough. */
+/** How much of a sequence is examined: so many random symbols are more than enough. */
 const MAX_SYMBOLS = 512
 
 /**
- * Whether a sequence is described in fewer bits than randomly drawn symbols need: by repetition, by
- * counting, by the few symbols that occur, by an encoding, or by the words of a language.
+ * Whether a sequence can be described in fewer bits than random symbols need: by repetition,
+ * counting, few distinct symbols, an encoding, or the words of a language.
  *
- * @param alphabet how many symbols there are to draw from.
+ * @param alphabet number of possible symbols.
  */
 export function isPredictable(
   sequence: readonly number[],
@@ -40,7 +40,7 @@ export function isPredictable(
   }
 }
 
-/** The next symbol is the one that came last time after the same two. */
+/** Predicts the symbol that last followed the same two symbols. */
 function repeats(alphabet: number): Model {
   return (symbols, index) => {
     for (let end = index - 1; end >= 2; end--) {
@@ -52,7 +52,7 @@ function repeats(alphabet: number): Model {
   }
 }
 
-/** Every symbol, or every second one, goes on in equal steps: abcd, 00112233, 1a2b3c. */
+/** Predicts equal steps of every symbol, or of every second one: abcd, 00112233, 1a2b3c. */
 function counts(alphabet: number, lag: number): Model {
   return (symbols, index) => {
     const [last, before] = [symbols[index - lag], symbols[index - 2 * lag]]
@@ -65,7 +65,7 @@ function guessed(rightly: boolean, alphabet: number): number {
   return rightly ? 0.8 : 0.2 / (alphabet - 1)
 }
 
-/** What came often comes again (the estimator of Krichevsky and Trofimov). */
+/** Predicts the symbols that were frequent (the estimator of Krichevsky and Trofimov). */
 function hasFewSymbols(alphabet: number): Model {
   return (symbols, index) => {
     const symbol = symbols[index]
@@ -75,25 +75,23 @@ function hasFewSymbols(alphabet: number): Model {
   }
 }
 
-/**
- * Bytes that are the text of some other encoding: Latin letters with a few accents, or two bytes
- * for each letter.
- */
+/** Bytes of text in a Latin encoding, with a few accents. */
 export const latinText: Model = (bytes, index) => {
   const byte = bytes[index] ?? 0
   return isPrintable(byte) ? 0.9 * humanText(bytes, index) : 0.1 / (256 - PRINTABLE)
 }
 
+/** Bytes of Latin text with two bytes per letter, such as UTF-16. */
 export const wideText: Model = (bytes, index) => {
   const [byte, previous, before] = [bytes[index] ?? 0, bytes[index - 1] ?? 0, bytes[index - 2] ?? 0]
   if (previous !== 0) return byte === 0 ? 0.9 : 0.1 / 255
   return isPrintable(byte) ? 0.9 * humanText([before, byte], 1) : 0.1 / (256 - PRINTABLE)
 }
 
-/** Bytes that are the text of an encoding of other scripts, such as GB 18030. */
+/** Bytes of text in an encoding of other scripts, such as GB 18030. */
 export const foreignText: Model = (bytes, index) => ((bytes[index] ?? 0) >= 0x80 ? 0.95 / 128 : 0.05 / 128)
 
-/** How many characters of ASCII there are to see, with the space. */
+/** Number of printable ASCII characters, including the space. */
 const PRINTABLE = 95
 
 function isPrintable(code: number): boolean {
@@ -101,8 +99,8 @@ function isPrintable(code: number): boolean {
 }
 
 /**
- * What people type: words of some language, small or large, with some digits and signs between
- * them.
+ * What people type: words of some language in lower or upper case, with some digits and signs
+ * between them.
  */
 export const humanText: Model = (codes, index) => {
   const [code, previous] = [codes[index] ?? 0, codes[index - 1] ?? 0x20]
@@ -113,7 +111,7 @@ export const humanText: Model = (codes, index) => {
   return ofKind * letterAfter(beginsWord(codes, index) ? NO_LETTER : letterOf(previous), letterOf(code))
 }
 
-/** The same with digits and signs for letters: p4ssw0rd. */
+/** The same with digits and signs in place of letters: p4ssw0rd. */
 export const leetText: Model = (codes, index) => {
   const [code, previous] = [codes[index] ?? 0, codes[index - 1] ?? 0x20]
   const letter = leetLetterOf(code)
@@ -160,7 +158,7 @@ function kindOf(code: number) {
   return code >= 0x30 && code <= 0x39 ? DIGIT : SIGN
 }
 
-/** From 0 for a to 25 for z. */
+/** 0 for a to 25 for z. */
 function letterOf(code: number): number {
   return kindOf(code) <= LARGE ? (code & 0x1f) - 1 : NO_LETTER
 }
@@ -173,7 +171,9 @@ function letterAfter(previous: number, letter: number): number {
 
 const COMMON_SIGNS = [...' -_.'].map((sign) => sign.charCodeAt(0))
 
-/** How likely small letters, large letters, digits and signs are after one of each. */
+/**
+ * Probability of a lower-case letter, an upper-case letter, a digit and a sign after one of each.
+ */
 const KIND_AFTER = [
   [0.76, 0.09, 0.05, 0.1],
   [0.55, 0.33, 0.05, 0.07],
@@ -182,7 +182,7 @@ const KIND_AFTER = [
 ]
 
 /**
- * How likely each letter is after a, b, … z, and at the beginning of a word: -3 log2 of it, as a
+ * Probability of each letter after a, b, … z, and at the beginning of a word: -3 log2 of it, as a
  * digit of base 36. Counted in English documents and in 38,000 secrets that people made up.
  */
 const LETTER_AFTER = [

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Base64url of 48 bits: a random key has the digest of a published one once in ten billion times.
+ * Characters of base64url, 48 bits. A random key has the digest of a published one once in ten
+ * billion times.
  */
 const DIGEST_LENGTH = 8
 
 /**
- * Digests of keys that everybody can find, as base64url, sorted. Of secrets only those that look
- * random: the others are refused for their looks. Made by test/support/published-keys.ts on
- * 2026-11-27 from
+ * Digests of published keys, as base64url, sorted. Of secrets only those that look random: the
+ * others are refused as predictable. Made by test/support/published-keys.ts on 2026-11-27 from
  * - jwt.secrets.list of github.com/wallarm/jwt-secrets (commit 99e2360, MIT): 761 of 103,782
  *   entries;
  * - all.txt of github.com/Paradoxis/Flask-Unsign-Wordlist (commit a8a00d0, MIT), with keys of
@@ -21,7 +21,7 @@ const DIGEST_LENGTH = 8
  *   of 70 words such as secret, as sha256sum and sha512sum print them, with and without a line
  *   break: 1,463.
  *
- * Digests repeat nothing of these works.
+ * The digests reproduce no part of these works.
  */
 export const DIGESTS = `
 --dMH8Ze-05Bma14-07jRfMO-0bsbMOX-0lYFs2K-1KVvITx-1LJ3VoU-22n8WE1-27-F-EF-2Y2GfmG-3CA39Gw-3FM5wbi
@@ -1011,21 +1011,23 @@ zzA9af3jzzKstGEozzU4NeYE
 const PUBLISHED = new Set(DIGESTS.match(/[\w-]{8}/g))
 
 /**
- * What a published key is known by here. @param key its bytes, as they are or in their innermost
- * spelling.
+ * The digest under which a published key is listed.
+ *
+ * @param key its bytes, as they are or in their innermost spelling.
  */
 export function digestOf(key: Buffer): string {
   return createHash('sha256').update(key).digest('base64url').slice(0, DIGEST_LENGTH)
 }
 
-/** Whether these bytes are a secret that somebody has published. */
+/** Whether these bytes are a published secret. */
 export function isPublishedSecret(secret: Buffer): boolean {
   return PUBLISHED.has(digestOf(secret))
 }
 
 /**
- * Whether the private key of this pair has been published. @param thumbprint of its public key (RFC
- * 7638)
+ * Whether the private key of this pair has been published.
+ *
+ * @param thumbprint of its public key (RFC 7638).
  */
 export function isPublishedPair(thumbprint: string): boolean {
   return PUBLISHED.has(thumbprint.slice(0, DIGEST_LENGTH))

@@ -1,28 +1,28 @@
 import { foreignText, humanText, isPredictable, latinText, leetText, wideText } from './predictable.js'
 import { isPublishedSecret } from './published-keys.js'
 
-/** RFC 7518 §3.2: as long as what the hash function gives. */
+/** RFC 7518 §3.2: at least as long as the output of the hash function. */
 const MIN_BYTES = 32
 
 /**
- * What has to be left of a secret without the words in it. A random one holds such a word once in
- * 30,000.
+ * Characters that must remain of a secret without the words in it. A random secret holds such a
+ * word once in 30,000.
  */
 const MIN_BESIDE_WORDS = 24
 
-/** Pieces of the keys that documentation and people make up. */
+/** Parts of the secrets that documentation and people make up. */
 const WELL_KNOWN =
   /secret|passw(?:or)?d?|change[-_ ]?me|example|qwerty(?:uiop)?|asdfghjkl|zxcvbnm|1qaz2wsx|1q2w3e4r|default|placeholder|your[-_ ]|12345\d*|abcde|insecure|letmein|sample|testing|development|production|token|super|signing/gi
 
 /**
- * A key pair's parts as PEM, JWK or OpenSSH have them, and a token. The public part looks random
- * and is known to everybody.
+ * A part of a key pair as PEM, JWK or OpenSSH writes it, or a token. A public key looks random, but
+ * everybody knows it.
  */
 const OF_A_PAIR = /-----BEGIN |"kty"|^(?:ssh|ecdsa)-\S+ AAAA|^eyJ[\w-]+\.[\w-]+\.[\w-]*$/
 
 /**
- * The same in DER, by the names that it has for RSA, elliptic curves and Edwards curves; OpenSSH's
- * own form.
+ * The same in DER, by the object identifiers of RSA, elliptic curves and Edwards curves and by the
+ * headers of RSA keys; and in OpenSSH's own binary form.
  */
 const OF_A_PAIR_IN_BYTES = [
   '06092a864886f70d0101',
@@ -39,7 +39,7 @@ const OF_A_PAIR_IN_BYTES = [
 
 const HEX = /^[\da-f]+$/i
 
-/** What a secret says, or what one gets by decoding it: text where it is, or else bytes. */
+/** A secret, or what it decodes to: as text if it is text, otherwise as bytes only. */
 interface Reading {
   bytes: Buffer
   text: string | undefined
@@ -47,20 +47,20 @@ interface Reading {
 
 /**
  * Whether an HS256 key looks like at least 32 random bytes that nobody has published. What it
- * decodes to has to look so, too, as often as it can be decoded: base64 of words is words. Guessing
- * cannot be ruled out by looking; this rules out what people type, and what is printed. Of a
- * million results of `openssl rand -base64 32` not one is refused.
+ * decodes to must look so, too, in every layer: base64 of words is words. Looking cannot prove that
+ * a secret is random; this rules out what people type and what is printed. Of a million outputs of
+ * `openssl rand -base64 32` none is refused.
  */
 export function isStrongSecret(secret: string): boolean {
   const found = readings(Buffer.from(secret))
-  // What decodes to text is only a way to write that text.
+  // A form that decodes to text only encodes that text, which is judged in its place.
   const meant = found.filter((_, index) => found[index + 1]?.text === undefined)
   return meant.every(looksRandom) && !found.some(({ bytes }) => isPublishedSecret(bytes))
 }
 
 /**
- * The secret itself, without what surrounds it, then what it decodes to, to the innermost: one key,
- * however it is spelled.
+ * The secret without what surrounds it, then what it decodes to, down to the innermost form. All
+ * spellings of one key end in the same form.
  */
 export function readings(secret: Buffer): Reading[] {
   const found: Reading[] = []
@@ -73,12 +73,12 @@ export function readings(secret: Buffer): Reading[] {
 }
 
 /**
- * Undefined for what is not UTF-8, or has characters that nobody writes. Without quotes and the
- * prefix that Laravel writes.
+ * The text of these bytes, without quotes and Laravel's prefix `base64:`. Undefined if they are not
+ * UTF-8, or hold control characters that nobody writes.
  */
 function asText(bytes: Buffer): string | undefined {
   const text = bytes.toString('utf8')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the regex looks for them.
   if (/[\x00-\x08\x0e-\x1f\x7f]/.test(text) || !Buffer.from(text).equals(bytes)) return undefined
   return text
     .trim()
@@ -86,9 +86,9 @@ function asText(bytes: Buffer): string | undefined {
     .replace(/^base64:/, '')
 }
 
-/** Each turn gives fewer bytes than it takes. */
+/** Decodes one layer. The result is always shorter than the text. */
 function decoded(text: string): Buffer | undefined {
-  // Only where all that has to be encoded is, for a % can be one of many signs.
+  // Only if everything is escaped that must be. Otherwise % is one sign among others.
   if (/^(?:%[\da-f]{2}|[\w.~-])+$/i.test(text) && text.includes('%')) {
     return Buffer.from(
       text.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
@@ -102,7 +102,7 @@ function decoded(text: string): Buffer | undefined {
   return digits.length >= 4 && digits.length % 4 !== 1 ? Buffer.from(digits, 'base64') : undefined
 }
 
-/** Hexadecimal digits without what stands before and between them in some notations. */
+/** The hexadecimal digits of a text, without the prefixes and separators of some notations. */
 function hexOf(text: string): string | undefined {
   const digits = text.replace(/0x|\\x|[\s:,]/gi, '')
   return HEX.test(digits) ? digits : undefined
@@ -125,8 +125,8 @@ function isRandomText(text: string): boolean {
   const besideWords = text.replace(WELL_KNOWN, '')
   if (besideWords.length < MIN_BESIDE_WORDS) return false
   const isBase64 = /^[\w+/=-]+$/.test(text)
-  // Digits of base64 are small letters and large ones: among 43 of them one kind is missing once in
-  // a billion times.
+  // Base64 has lower-case and upper-case letters. Among 43 random digits one kind is missing once
+  // in a billion times.
   if (isBase64 && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return false
   const alphabet = isBase64 ? 64 : 95
   return ![text, besideWords].some((part) =>

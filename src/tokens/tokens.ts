@@ -7,7 +7,10 @@ import type { Session } from '../sessions/session.js'
 import { formatEntry } from '../stores/session-registry.js'
 import type { KeyRing, RingKey } from './keys/key-ring.js'
 
-/** The claims of a token. `iat` and `exp` in seconds; `login_time` is the session's stamp in milliseconds. */
+/**
+ * The claims of a token. `iat` and `exp` in seconds; `login_time` is the stamp of the session in
+ * milliseconds.
+ */
 export const Claims = Type.Object(
   {
     iss: Type.String({ description: 'Who issued the token.' }),
@@ -30,22 +33,27 @@ export type Claims = Static<typeof Claims>
 
 const areClaims = TypeCompiler.Compile(Claims)
 
-/** Well beyond the longest token that this service writes, with RS256; whatever is longer is refused unread. */
+/**
+ * Well above the longest token that this service signs, with RS256. A longer one is refused unread.
+ */
 const MAX_TOKEN_LENGTH = 2048
 
-/** Tokens whose signature is not computed again when they are shown again: about a kilobyte each. */
+/** Number of verified tokens that are remembered, at about a kilobyte each. */
 const REMEMBERED_TOKENS = 10_000
 
-/** A genuine token, read. */
+/** The content of a genuine token. */
 export interface VerifiedToken {
-  /** The session that it names, which may have ended long ago. */
+  /** The session that it names, which may have ended. */
   session: Session
   claims: Claims
-  /** What both stores hold of the user while the session lives. */
+  /** The entry that both stores hold while the session lives. */
   entry: string
 }
 
-/** A token is believed again by its whole text, and while the key that verified it counts. */
+/**
+ * A verified token. It is used again for the same text only, while the key that verified it is in
+ * the ring.
+ */
 interface Remembered {
   text: string
   verified: VerifiedToken
@@ -53,7 +61,7 @@ interface Remembered {
 }
 
 interface Needs {
-  /** Of an app with {@link registerJwt}: it has no key of its own. */
+  /** From an app with {@link registerJwt}. It has no key of its own. */
   jwt: Pick<JWT, 'sign' | 'verify'>
   keys: Pick<KeyRing, 'signing' | 'find' | 'holds'>
   issuer: string
@@ -62,25 +70,30 @@ interface Needs {
 
 export type Tokens = ReturnType<typeof createTokens>
 
-/** Writes and reads tokens. Knows nothing of sessions: a genuine token can belong to a session long ended. */
+/**
+ * Signs and verifies tokens. Knows nothing of sessions: that of a genuine token may have ended long
+ * ago.
+ */
 export function createTokens({ jwt, keys, issuer, audience }: Needs) {
-  // What it holds is what the text says, never whether the session lives, the token has expired or its key still counts.
+  // Holds what the text says. Whether the session lives, the token has expired or its key is in the
+  // ring is checked each time.
   const remembered = new LRUCache<number, Remembered>({ max: REMEMBERED_TOKENS })
 
-  /** What a token has to say besides its signature. */
+  /** What a token must have besides its signature. */
   const terms = {
     allowedIss: issuer,
     ...(audience === undefined ? {} : { allowedAud: audience }),
     requiredClaims: ['iss', 'sub', 'jti', 'iat', 'exp', 'data'],
-    // Expiry is judged apart: an expired token is refused by its own name, and may still log out.
+    // Checked separately: an expired token has an error code of its own, and may still log out.
     ignoreExpiration: true,
-    // Verified tokens are remembered here, where it is known whether their key still counts.
+    // Verified tokens are remembered here, where it is known whether their key is still in the
+    // ring.
     cache: false,
   }
 
   return { sign, read }
 
-  /** Writes the token of a session. `issuedAt` and `ttl` in seconds. */
+  /** Signs the token of a session. `issuedAt` and `ttl` in seconds, `stamp` in milliseconds. */
   function sign(session: {
     userId: number
     sessionId: string
@@ -102,9 +115,10 @@ export function createTokens({ jwt, keys, issuer, audience }: Needs) {
   }
 
   /**
-   * The session that a genuine token names, expired or not, ended or not. Touches no store.
+   * Verifies a token without a store. The token may have expired and its session may have ended.
    *
-   * @throws Refusal `token_invalid` for anything else, whatever the library makes of it.
+   * @throws Refusal `token_invalid` for everything that is not genuine, whatever the library calls
+   *   it.
    */
   function read(token: string): VerifiedToken {
     if (token.length > MAX_TOKEN_LENGTH) throw new Refusal('token_invalid')
@@ -126,7 +140,7 @@ export function createTokens({ jwt, keys, issuer, audience }: Needs) {
     try {
       return jwt.verify(token, { key: key.checksWith, algorithms: [key.algorithm], ...terms })
     } catch {
-      // The library has many kinds of errors: here they are all the same.
+      // The library has many kinds of errors. Here they mean the same.
       throw new Refusal('token_invalid')
     }
   }
@@ -147,23 +161,30 @@ function readClaims(claims: Claims): VerifiedToken {
 }
 
 /**
- * Where a token is remembered: by 30 bits of its signature, as a small number. To look up its text would be to hash it each time,
- * which costs several times as much as to compare it with the one that is found. Two tokens in one place are verified in turn.
+ * The key under which a token is remembered: 30 bits of its signature as a small integer. To look
+ * up the text would hash it each time, which costs several times as much as comparing it with the
+ * text found. Two tokens with the same key replace each other.
  */
 function placeOf(token: string): number {
   const end = token.length - 1
   let place = 0
-  // The last character holds fewer bits than the others.
+  // The last character carries fewer bits than the others.
   for (let index = end - 5; index < end; index++) place = (place << 6) ^ token.charCodeAt(index)
   return place & 0x3fffffff
 }
 
-/** Whether the payload is spelled as this service spells it: no repeated member, no broken UTF-8, no odd number. */
+/**
+ * Whether the payload is spelled as this service spells it: no duplicate member, no malformed
+ * UTF-8, no other notation of a number.
+ */
 function isCanonical(token: string, claims: Claims): boolean {
   return Buffer.from(JSON.stringify(claims)).toString('base64url') === token.split('.')[1]
 }
 
-/** On or after `exp` a token has expired (RFC 7519 §4.1.4). `now` in milliseconds. */
+/**
+ * Whether a token has expired, which it has at `exp` and after it (RFC 7519 §4.1.4). `now` in
+ * milliseconds since the epoch.
+ */
 export function hasExpired({ expiresAt }: Session, now = Date.now()): boolean {
   return now >= expiresAt * 1000
 }

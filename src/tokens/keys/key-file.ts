@@ -5,23 +5,26 @@ import type { KeyRing } from './key-ring.js'
 import { readKeySet } from './key-set.js'
 import { type SigningKey, signingKeyOf } from './signing-key.js'
 
-/** A file is written, renamed and linked in several steps: it is read so long after the first of them, in milliseconds. */
+/**
+ * Delay between the first event and reading, in milliseconds. A file is written, renamed and linked
+ * in several steps.
+ */
 const SETTLE_MS = 200
 
-/** How often it is looked whether the file has changed where the system does not say so, in milliseconds. */
+/** Polling interval in milliseconds, for systems that report no changes. */
 const POLL_MS = 5000
 
 interface Needs {
   path: string
   keys: Pick<KeyRing, 'replace'>
-  /** Keys that count besides those of the file, after them. */
+  /** Further keys of the ring, after those of the file. */
   secrets: readonly SigningKey[]
   log: { info(text: string): void; warn(text: string): void; error(text: string): void }
 }
 
 /**
- * Keeps the ring as the file is, from now until it is closed. A file that is not in order is refused as a whole: the keys
- * before it go on counting. Says once what the ring is, or what is wrong.
+ * Keeps the ring in step with the file until it is closed. A malformed file is refused as a whole,
+ * and the ring keeps its keys. Each change of the ring, or of the problem, is logged once.
  */
 export function followKeyFile({ path, keys, secrets, log }: Needs) {
   let said = ''
@@ -32,7 +35,7 @@ export function followKeyFile({ path, keys, secrets, log }: Needs) {
 
   return { readAgain, close }
 
-  /** Reads the file now, and says what came of it even where that is nothing new. */
+  /** Reads the file now, and logs the result even if it is the same as before. */
   function readAgain(): void {
     said = ''
     read()
@@ -44,7 +47,10 @@ export function followKeyFile({ path, keys, secrets, log }: Needs) {
     unwatchFile(path, readSoon)
   }
 
-  /** The directory, for secrets are replaced by renaming: a watched file would be the one that is gone. */
+  /**
+   * Watches the directory: secrets are replaced by renaming, and a watched file would be the old
+   * one.
+   */
   function watchDirectory() {
     try {
       const directory = watch(dirname(path), { persistent: false }, (_event, name) => {
@@ -53,7 +59,7 @@ export function followKeyFile({ path, keys, secrets, log }: Needs) {
       })
       return directory.on('error', () => directory.close())
     } catch {
-      // Some systems have no more watches to give: looking every few seconds does it, too.
+      // The system has no more watches to give: polling is enough.
       return undefined
     }
   }

@@ -1,24 +1,27 @@
 import { OperatorError } from '../../refusals/operator-error.js'
 import type { PublicJwk, SigningKey } from './signing-key.js'
 
-/** Its own type, so that no other token signed with the same key passes for a session (RFC 8725 §3.11). */
+/**
+ * A type of its own, so that no other token signed with the same key passes for a session (RFC 8725
+ * §3.11).
+ */
 const TOKEN_TYPE = 'session+jwt'
 
-/** A key that counts now. */
+/** A key in the ring. */
 export interface RingKey {
   readonly key: SigningKey
   /** The JOSE header of every token that it signs (RFC 7515 §4). */
   readonly header: { readonly alg: string; readonly typ: string; readonly kid: string }
-  /** The same as the first segment of a token. */
+  /** The encoded header: the first segment of such a token. */
   readonly headerText: string
 }
 
 export type KeyRing = ReturnType<typeof createKeyRing>
 
 /**
- * The keys that count now. A token is checked by the one key that writes exactly its header: compared as text, before
- * anything is parsed, which leaves no room for another algorithm, for `none`, crit, jwk, jku or x5u, for another key's
- * `kid`, or for a second spelling (RFC 8725 §3.1, §3.10).
+ * The keys that sign and verify now. A token is verified by the one key that writes exactly its
+ * header, compared as text before anything is parsed. This rules out another algorithm, `none`,
+ * crit, jwk, jku, x5u, the `kid` of another key and a second spelling (RFC 8725 §3.1, §3.10).
  *
  * @throws OperatorError when none of the keys may sign.
  */
@@ -27,25 +30,26 @@ export function createKeyRing(keys: readonly SigningKey[]) {
 
   return { signing, find, holds, replace, published }
 
-  /** What new tokens are signed with: the first key that may. */
+  /** The key that signs new tokens: the first that may. */
   function signing(): RingKey {
     return ring.signing
   }
 
-  /** What checks tokens with this first segment. */
+  /** The key that verifies tokens with this first segment. */
   function find(headerText: string): RingKey | undefined {
     return ring.byHeader.get(headerText)
   }
 
-  /** Whether this key still counts. */
+  /** Whether this key is still in the ring. */
   function holds(key: RingKey): boolean {
     return ring.byHeader.get(key.headerText) === key
   }
 
   /**
-   * From now on these keys count. What is remembered of one that stays counts too; one that is gone is refused at once.
+   * Replaces the keys. Tokens that are remembered with a key that stays remain verified. Those of a
+   * key that is gone are refused at once.
    *
-   * @throws OperatorError when none of them may sign: then all is as before.
+   * @throws OperatorError when none of the keys may sign. The ring is then unchanged.
    */
   function replace(next: readonly SigningKey[]): void {
     ring = arrange(next, [...ring.byHeader.values()])

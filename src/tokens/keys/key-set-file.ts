@@ -4,12 +4,16 @@ import { type KeySet, readKeySet } from './key-set.js'
 import { writeNewFile, writeToDisk } from './new-file.js'
 import type { PrivateJwk } from './private-jwk.js'
 
-/** The text of a JWK set. */
+/** The text of a JWK set, as key files hold it. */
 export function keySetText(keys: PrivateJwk[]): string {
   return `${JSON.stringify({ keys }, null, 2)}\n`
 }
 
-/** Writes a set into a new file that its owner alone may read. @throws OperatorError when there is such a file already. */
+/**
+ * Writes a set to a new file that only its owner can read.
+ *
+ * @throws OperatorError when the file exists or cannot be written.
+ */
 export function createKeySet(path: string, keys: PrivateJwk[]): void {
   try {
     writeNewFile(path, keySetText(keys))
@@ -19,18 +23,20 @@ export function createKeySet(path: string, keys: PrivateJwk[]): void {
 }
 
 /**
- * Replaces a set by another one: whoever reads it meanwhile reads all of the one or all of the other. Its owner and mode
- * stay as they are.
+ * Replaces a set atomically: a reader gets all of the old set or all of the new one. Owner and mode
+ * of the file stay the same.
  *
- * @throws OperatorError when the set is not in order, or cannot be replaced: then it is as before.
+ * @throws OperatorError when the set is malformed or cannot be replaced. The file is then
+ *   unchanged.
  */
 export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]): void {
   readKeySet(path)
-  // A link stays a link.
+  // A symbolic link stays a link.
   const target = realpathSync(path)
   const draft = `${target}.new`
   try {
-    // Read while no other command can be between reading and writing: no change is lost.
+    // The draft is a lock. The set is read while no other command can change it, so no change is
+    // lost.
     writeToDisk(draft, () => keySetText(change(readKeySet(target))))
   } catch (error) {
     const taken = `${draft} exists: another command is changing the keys now, or was cut off and has left it behind`

@@ -6,16 +6,18 @@ import type { SigningKey } from './signing-key.js'
 
 export interface KeySet {
   keys: SigningKey[]
-  /** What they were made from, in the same order. */
+  /** The JWKs that the keys were read from, in the same order. */
   jwks: PrivateJwk[]
-  /** Whether every user of the machine may read the file. */
+  /** Whether every user of the machine can read the file. */
   exposed: boolean
 }
 
 /**
- * The private keys of a JWK set in a file (RFC 7517 §5), in its order. All of them are in order, or none counts.
+ * The private keys of a JWK set in a file (RFC 7517 §5), in its order. One malformed key makes the
+ * whole set malformed.
  *
- * @throws OperatorError that names the file and the place of the key in it, and repeats nothing of any key.
+ * @throws OperatorError that names the file and the position of the key, and repeats no part of a
+ *   key.
  */
 export function readKeySet(path: string): KeySet {
   const name = `the key set ${path}`

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** What file systems answer that know no second name of a file. */
+/** Errors of file systems without hard links. */
 const WITHOUT_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 /**
- * Writes a new file that its owner alone may read. It is there whole or not at all, also after a
- * power cut, and never in the place of another one: of several processes that write it at the same
- * time, one does.
+ * Writes a new file that only its owner can read. It appears complete or not at all, even after a
+ * power cut, and never replaces another file. Of several processes that write it at the same time,
+ * one succeeds.
  *
- * @throws what the system says, EEXIST among it: then nothing has changed.
+ * @throws the error of the system, such as EEXIST. Then nothing has changed.
  */
 export function writeNewFile(path: string, text: string): void {
   const draft = `${path}.${randomBytes(6).toString('hex')}.new`
@@ -24,10 +24,10 @@ export function writeNewFile(path: string, text: string): void {
 }
 
 /**
- * Writes a file that is not there yet, and for its owner alone. It is there from the beginning, so
- * that nobody else can take its name while `text` is made, and gone again where that fails.
+ * Creates a file that only its owner can read. It exists before `text` is called, so that nobody
+ * else can take its name meanwhile, and is removed if that fails.
  *
- * @throws what the system or `text` says, EEXIST where there is such a file already.
+ * @throws the error of the system or of `text`; EEXIST when the file exists.
  */
 export function writeToDisk(path: string, text: () => string): void {
   const file = openSync(path, 'wx', 0o600)
@@ -42,13 +42,13 @@ export function writeToDisk(path: string, text: () => string): void {
   }
 }
 
-/** A link fails where there is such a file already, as renaming does not. */
+/** Linking fails if the target exists, renaming does not. */
 function linkOrRename(draft: string, path: string): void {
   try {
     linkSync(draft, path)
   } catch (error) {
     if (!WITHOUT_LINKS.includes(`${(error as NodeJS.ErrnoException).code}`)) throw error
-    // Takes the name, so that nobody else does.
+    // Reserves the name, so that nobody else takes it.
     closeSync(openSync(path, 'wx', 0o600))
     renameSync(draft, path)
   }
@@ -59,7 +59,7 @@ function syncDirectory(path: string): void {
   try {
     fsyncSync(directory)
   } catch (error) {
-    // Some file systems do not sync directories.
+    // Some file systems cannot sync directories.
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
   } finally {
     closeSync(directory)

@@ -7,10 +7,11 @@ import { ownSecret } from './own-secret.js'
 import { secretKey } from './signing-key.js'
 
 /**
- * The ring that the settings ask for. The keys of the file come first: where one of them may sign it does, and a secret
- * beside it still checks, which is the way from the one to the other. Embedded mode makes a secret where none is set.
+ * The key ring of the configuration. The keys of the file come first: if one of them may sign, it
+ * does. A secret beside them still verifies, so that a service can move from the secret to the
+ * file. Embedded mode makes a secret if none is set.
  *
- * @throws OperatorError when a key is not in order.
+ * @throws OperatorError when a key or a secret file is malformed, or no key may sign.
  */
 export async function openKeys({ keysFile, jwtSecret, previousSecrets, stores }: Config, log: Logger) {
   const keySet = keysFile === undefined ? undefined : readKeySet(keysFile)

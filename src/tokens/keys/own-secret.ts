@@ -7,16 +7,16 @@ import { makePrivateDirectory } from '../../stores/embedded/data-directory.js'
 import { textOf } from '../../text/utf8.js'
 import { writeNewFile } from './new-file.js'
 
-/** Where embedded mode keeps its signing key. */
+/** Where embedded mode keeps its signing secret. */
 export function ownSecretPath(dataDir: string): string {
   return join(dataDir, 'jwt_secret')
 }
 
 /**
- * The signing key of this data directory, made at its first use. It is judged as every other key: a
- * file that was damaged or made by hand may hold one that anybody can guess.
+ * The signing secret of this data directory, made at its first use. It is checked like every other
+ * secret: a damaged or handmade file may hold one that can be guessed.
  *
- * @throws OperatorError when the file is not in order.
+ * @throws OperatorError when the file cannot be read or written, or holds no strong secret.
  */
 export async function ownSecret(dataDir: string): Promise<string> {
   const path = ownSecretPath(dataDir)
@@ -34,7 +34,7 @@ function makeSecret(path: string): void {
     writeNewFile(path, randomBytes(48).toString('base64'))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    // Another process was first: its key is the key.
+    // Another process was faster: its secret is used.
     if (code !== 'EEXIST') throw new OperatorError(`DATA_DIR: cannot write ${path} (${code})`)
   }
 }

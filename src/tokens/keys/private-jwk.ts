@@ -4,24 +4,24 @@ import { isPublishedPair } from '../../secrets/published-keys.js'
 import { problemOfRsa } from './rsa-keys.js'
 import { type PublicJwk, type SigningKey, thumbprint } from './signing-key.js'
 
-/** A private key as it is kept in a file (RFC 7517 §4). Members that mean nothing here stay as they are. */
+/** A private key as a file holds it (RFC 7517 §4). Unknown members stay as they are. */
 export type PrivateJwk = Record<string, unknown>
 
-/** Which kind of key each algorithm has, and which hash goes with it (RFC 8037 §3.1, RFC 7518 §3.3 and §3.4). */
+/** Key type and hash of each algorithm (RFC 8037 §3.1, RFC 7518 §3.3 and §3.4). */
 const KINDS = [
   { algorithm: 'EdDSA', kty: 'OKP', crv: 'Ed25519', hash: null },
   { algorithm: 'ES256', kty: 'EC', crv: 'P-256', hash: 'sha256' },
   { algorithm: 'RS256', kty: 'RSA', crv: undefined, hash: 'sha256' },
 ] as const
 
-/** It is in the header of every token, and in logs. */
+/** A `kid` is in the header of every token, and in logs. */
 const KEY_ID = /^[\x21-\x7e]{1,64}$/
 
 /**
- * What a private JWK is, if it is in order and strong enough.
+ * The signing key of a private JWK that is well-formed and strong.
  *
- * @param name what it is called in messages.
- * @throws OperatorError which says what is wrong with it, and repeats nothing of the key.
+ * @param name what messages call it.
+ * @throws OperatorError that says what is wrong with it, and repeats no part of the key.
  */
 export function signingKey(jwk: unknown, name: string): SigningKey {
   if (!isObject(jwk)) throw new OperatorError(`${name}: expected an object`)
@@ -72,7 +72,10 @@ function requireMembers(jwk: PrivateJwk, algorithm: string, name: string): void 
   }
 }
 
-/** RFC 7517 §4.3: a key of which only `verify` is said is not used yet, and already known to all who check. */
+/**
+ * RFC 7517 §4.3: a key with only `verify` in key_ops is on standby. Verifiers know it, but it does
+ * not sign yet.
+ */
 function maySign(operations: unknown): boolean {
   return operations === undefined || isAmong('sign', operations)
 }
@@ -85,14 +88,17 @@ function asPrivateKey(jwk: PrivateJwk, name: string): KeyObject {
   try {
     return createPrivateKey({ key: jwk, format: 'jwk' })
   } catch {
-    // The library's own message may hold a piece of the key.
+    // The library's own message may hold a part of the key.
     throw new OperatorError(
       `${name}: is malformed, or lacks a member (an RSA key has n, e, d, p, q, dp, dq and qi)`,
     )
   }
 }
 
-/** Whether one checks what the other signs. Parts of different keys can look like a key. */
+/**
+ * Whether the public key verifies what the private key signs. A JWK can combine parts of different
+ * keys.
+ */
 function isPair(privateKey: KeyObject, publicKey: KeyObject, hash: string | null): boolean {
   const text = Buffer.from('a trial')
   try {

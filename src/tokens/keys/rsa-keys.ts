@@ -1,15 +1,21 @@
 import type { JsonWebKey } from 'node:crypto'
 
-/** RFC 7518 §3.3 asks for 2048 bits at least. With more than 4096, every login would hold up all other requests. */
+/**
+ * RFC 7518 §3.3 requires at least 2048 bits. With more than 4096, the signature of each login would
+ * block the event loop too long.
+ */
 const BITS = { min: 2048, max: 4096 }
 
-/** FIPS 186-5 §A.1.1: smaller exponents forgive less of whoever checks. */
+/** FIPS 186-5 §A.1.1. A smaller exponent makes mistakes of a verifier exploitable. */
 const MIN_EXPONENT = 65_537n
 
-/** The primes by which the moduli of CVE-2017-15361 (ROCA) leave one of few remainders. */
+/** Modulo these primes, the moduli of CVE-2017-15361 (ROCA) are powers of 65537. */
 const ROCA_PRIMES = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157].map(BigInt)
 
-/** What is wrong with a private RSA key; undefined where it is strong and its members fit together (RFC 8017 §3.2). */
+/**
+ * What is wrong with a private RSA key. @returns undefined if it is strong and its members are
+ * consistent (RFC 8017 §3.2).
+ */
 export function problemOfRsa(jwk: JsonWebKey): string | undefined {
   const [n, e, d, p, q] = [
     asNumber(jwk.n),
