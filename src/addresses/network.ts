@@ -2,10 +2,12 @@ import { isIPv4 } from 'node:net'
 import { canonicalAddress } from './address.js'
 
 /**
- * What one subscriber is usually given, and so what is counted as one: an IPv4 address, or an
- * IPv6 /64. Behind NAT64 (RFC 6052) all IPv4 addresses share one /64: they count as themselves.
+ * The network that counts as one subscriber, by what providers usually assign: an IPv4 address, or
+ * an IPv6 /64. NAT64 (RFC 6052) puts all IPv4 addresses into one /64, so those count as the IPv4
+ * address that they embed.
  *
  * @param address as canonicalAddress spells it.
+ * @returns an IPv4 address, or a range in CIDR notation.
  */
 export function networkOf(address: string): string {
   if (isIPv4(address)) return address
@@ -16,7 +18,10 @@ export function networkOf(address: string): string {
   return `${canonicalAddress(`${groups.slice(0, 4).join(':')}::`)}/64`
 }
 
-/** The eight groups of a canonical IPv6 address. An IPv4 address at its end counts as one group. */
+/**
+ * The eight groups of a canonical IPv6 address. A dotted IPv4 address at its end counts as one
+ * group.
+ */
 function groupsOf(address: string): string[] {
   const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter(Boolean))
   return [...left, ...Array(8 - left.length - right.length).fill('0'), ...right]

@@ -8,19 +8,25 @@ import { readSecretFiles } from './secret-files.js'
 import { checkPostgresTls } from './store-urls/postgres.js'
 import { type RedisServers, readRedisServers } from './store-urls/redis.js'
 
-/** Where PostgreSQL is, and whether a pooler in between gives each transaction another connection. */
+/**
+ * Where PostgreSQL is, and whether a pooler in between assigns connections per session or per
+ * transaction.
+ */
 export interface DatabaseSettings {
   readonly url: string
   readonly pooling: 'session' | 'transaction'
 }
 
-/** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master of `sentinelName`. */
+/**
+ * Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master
+ * `sentinelName`.
+ */
 export interface RedisSettings extends RedisServers {
   readonly mode: 'single' | 'cluster' | 'sentinel'
   readonly sentinelName: string | undefined
 }
 
-/** Where the data lives: in this process and one directory, or in servers. */
+/** Where the data is: in this process and one directory, or on servers. */
 export type StoreConfig =
   | { kind: 'embedded'; dataDir: string }
   | { kind: 'servers'; database: DatabaseSettings; redis: RedisSettings }
@@ -28,10 +34,11 @@ export type StoreConfig =
 export type Config = ReturnType<typeof configOf>
 
 /**
- * Reads the settings from an environment. A setting that is empty counts as not set.
+ * Reads the configuration from an environment. An empty variable counts as not set.
  *
- * @param signs whether tokens will be signed: a command that only administers needs no key.
- * @throws OperatorError whose message names every problem at once, and no value: values may be secrets.
+ * @param signs whether tokens will be signed: commands that only administer need no key.
+ * @throws OperatorError that names every problem at once, and no value, because values may be
+ *   secrets.
  */
 export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}): Config {
   const problems: string[] = []
@@ -63,18 +70,18 @@ function configOf(env: Environment, redis: RedisServers) {
           }
         : { kind: 'embedded', dataDir: resolve(env.DATA_DIR) },
     ),
-    /** Where embedded mode has none, one is generated and kept in the data directory. */
+    /** If it is undefined, embedded mode makes one and keeps it in the data directory. */
     jwtSecret: env.JWT_SECRET,
-    /** Secrets that sign nothing any more, and whose tokens still count. */
+    /** Secrets that no longer sign but still verify. */
     previousSecrets: Object.freeze(listed(env.JWT_PREVIOUS_SECRETS ?? '')),
-    /** The JWK set whose first key signs, where there is one, and not the secret. */
+    /** A JWK set. Its first key that may sign does so instead of the secret. */
     keysFile: env.JWT_KEYS_FILE === undefined ? undefined : resolve(env.JWT_KEYS_FILE),
     issuer: env.JWT_ISSUER,
     audience: env.JWT_AUDIENCE,
     tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
     bcryptCost: env.BCRYPT_COST,
     sessionRecovery: env.SESSION_RECOVERY,
-    /** Failures before the first wait, and the longest one. */
+    /** Failures before the first wait, and the longest wait. */
     throttle: Object.freeze({ maxFailures: env.LOGIN_MAX_FAILURES, windowSeconds: env.LOGIN_WINDOW_SECONDS }),
     defaultRegion: env.DEFAULT_REGION as CountryCode,
     actionLog: env.USER_ACTION_LOG,
@@ -89,7 +96,10 @@ function configOf(env: Environment, redis: RedisServers) {
   })
 }
 
-/** What cannot be left out, seen from all that is set: also where another setting breaks its rule. */
+/**
+ * Checks for missing settings in the variables as given, so that this works even if another setting
+ * is invalid.
+ */
 function requireStoresAndKey(
   given: Record<string, string>,
   { signs }: { signs: boolean },
@@ -108,7 +118,7 @@ function requireStoresAndKey(
   }
 }
 
-/** What is right by itself, and does not go together. */
+/** Refuses settings that are valid alone but not together. */
 function requireFittingSettings(env: Environment, redis: RedisServers, problems: string[]): void {
   if (env.REDIS_MODE === 'single' && env.REDIS_URL?.includes(',')) {
     problems.push('REDIS_URL: names several servers: set REDIS_MODE to cluster or sentinel')
@@ -155,7 +165,7 @@ function requireUtf8(given: Record<string, string>, problems: string[]): void {
 }
 
 /**
- * The widest range of each family that can be meant: wider ones hold half of all addresses, or all.
+ * Shortest prefix that is accepted: that of the widest private networks, 10.0.0.0/8 and fc00::/7.
  */
 const WIDEST_PREFIX = { ipv4: 8, ipv6: 7 }
 

@@ -6,10 +6,13 @@ import { isStrongSecret } from '../secrets/signing-secret.js'
 import { isPostgresUrl } from './store-urls/postgres.js'
 import { isRedisUrl } from './store-urls/redis.js'
 
-/** What to do about the password in a URL that could be read in two ways. */
+/** How to write a user and a password that would make a URL ambiguous. */
 const ESCAPED = 'in user and password each @ : / ? # % , and blank percent-escaped (@ is %40)'
 
-/** One entry per environment variable: its rule, its default, and the words for the operator who breaks it. */
+/**
+ * One property per environment variable: its rule, its default, and what an operator is told who
+ * breaks it.
+ */
 const Environment = Type.Object({
   NODE_ENV: Type.Optional(Type.String({ expected: 'a name such as production or development' })),
   HOST: Type.String({ default: '127.0.0.1', expected: 'an address to listen on' }),
@@ -133,13 +136,14 @@ export const SETTINGS = Object.keys(Environment.properties)
 export type Environment = Static<typeof Environment>
 
 /**
- * The settings with their defaults, each as its schema says.
+ * The settings with their defaults, as the schema defines them.
  *
- * @param problems gets one line for each that breaks its rule. It never holds the value.
- * @returns undefined where there is one.
+ * @param problems gets one line for each setting that breaks its rule, never with its value.
+ * @returns undefined if a setting breaks the schema.
  */
 export function parseEnvironment(given: Record<string, string>, problems: string[]): Environment | undefined {
-  // Ajv makes numbers of blanks, 0x50 and Infinity; an operator who writes those has made a mistake.
+  // Ajv coerces blanks, 0x50 and Infinity to numbers. An operator who writes those has made a
+  // mistake.
   for (const [name, { type, expected }] of Object.entries(Environment.properties)) {
     if (type !== 'integer' || given[name] === undefined || /^\d{1,9}$/.test(given[name])) continue
     problems.push(`${name}: expected ${expected}`)
@@ -176,12 +180,12 @@ const FORMATS: Record<string, (value: string) => boolean> = {
   addresses: (value) => addressRanges(value).every((range) => range !== undefined),
 }
 
-/** The parts of a list with commas. */
+/** The parts of a comma-separated list, without blanks around them. */
 export function listed(text: string): string[] {
   return text === '' ? [] : text.split(',').map((part) => part.trim())
 }
 
-/** Undefined for what is no address or range. */
+/** The ranges of a comma-separated list. Undefined for a part that is no address or range. */
 export function addressRanges(text: string): (AddressRange | undefined)[] {
   return listed(text).map(addressRange)
 }

@@ -3,10 +3,16 @@ import { resolve } from 'node:path'
 import { textOf } from '../text/utf8.js'
 import { parseStoreUrl } from './store-urls/grammar.js'
 
-/** Settings that may also be read from a file named by `<NAME>_FILE`, as container secrets are mounted. */
+/**
+ * Settings that can also be read from a file named by `<NAME>_FILE`, as container secrets are
+ * mounted.
+ */
 export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'JWT_PREVIOUS_SECRETS'] as const
 
-/** Puts what such files hold among the settings. */
+/**
+ * Adds the contents of such files to the settings. `problems` gets one line for each that cannot be
+ * used.
+ */
 export function readSecretFiles(given: Record<string, string>, problems: string[]): void {
   for (const name of FILE_SETTINGS) {
     const path = given[`${name}_FILE`]
@@ -30,9 +36,9 @@ export interface SecretFile {
 }
 
 /**
- * The files that secrets come from; of JWT_KEYS_FILE whoever reads it says more.
+ * The files that secrets come from. JWT_KEYS_FILE is not among them: followKeyFile warns of it.
  *
- * @param databaseUrl may name the file of a client's key; undefined in embedded mode.
+ * @param databaseUrl may name the file of a TLS client key; undefined in embedded mode.
  */
 export function secretFilesOf(environment: NodeJS.ProcessEnv, databaseUrl: string | undefined): SecretFile[] {
   const files = FILE_SETTINGS.map((name) => ({ setting: `${name}_FILE`, path: environment[`${name}_FILE`] }))

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { isDecodable } from '../../text/utf8.js'
 
-/** The parts of a store's URL, decoded. */
+/** The decoded parts of the URL of a store. */
 export interface StoreUrl {
   scheme: string
   username: string | undefined
@@ -15,12 +15,12 @@ export interface StoreUrl {
 /** A host name, an IPv4 address, or an IPv6 address in brackets. */
 export const HOST = String.raw`[\w.-]+|\[[\da-f:.]+\]`
 
-/** In the place of PostgreSQL's host, the directory of its Unix socket: every slash is escaped. */
+/** In place of a host of PostgreSQL: the directory of its Unix socket, with every slash escaped. */
 const ESCAPED_DIRECTORY = String.raw`%2f[\w.%-]*`
 
 /**
- * Stricter than RFC 3986: no character that ends one part may be unescaped in another. With the
- * password `p@ss` the host name would begin with `ss`, and host names are logged and asked of DNS.
+ * Stricter than RFC 3986: inside a part, the delimiters of all parts must be escaped. With the
+ * password `p@ss` the host name would begin with `ss`, and host names are logged and sent to DNS.
  */
 const UNAMBIGUOUS = new RegExp(
   `^(?<scheme>[a-z]+)://((?<username>[^:@/?#]*)(:(?<password>[^:@/?#]*))?@)?` +
@@ -29,7 +29,7 @@ const UNAMBIGUOUS = new RegExp(
   'i',
 )
 
-/** Undefined where the text is no such URL, or could be read in two ways. */
+/** @returns undefined if the text is not such a URL, or could be read in two ways. */
 export function parseStoreUrl(text: string): StoreUrl | undefined {
   const parts = UNAMBIGUOUS.exec(text)?.groups
   // The drivers' parsers drop or escape blanks, each in its own way.

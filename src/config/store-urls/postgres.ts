@@ -1,20 +1,19 @@
 import { HOST, isPort, parseStoreUrl } from './grammar.js'
 import { type Complain, readTlsFiles } from './tls-files.js'
 
-/** In a parameter a directory of Unix sockets is written as it is. */
+/** In the parameter `host`, the directory of a Unix socket is not escaped. */
 const HOST_PARAMETER = new RegExp(String.raw`^(${HOST}|/[\w./-]*)$`, 'i')
 
-/** Modes of TLS in which nobody looks at the server's certificate. */
+/** Values of sslmode with which the certificate of the server is not verified. */
 const UNVERIFIED = ['disable', 'no-verify']
 
 /**
- * Whether this names a PostgreSQL, and no part of a password can be taken for another part of the
- * URL.
+ * Whether this is a URL of PostgreSQL in which no part of a password can be taken for another part.
  */
 export function isPostgresUrl(text: string): boolean {
   const url = parseStoreUrl(text)
   if (!url || !['postgres', 'postgresql'].includes(url.scheme)) return false
-  // The driver prefers them to what stands before the path.
+  // The driver prefers these parameters to host and port before the path.
   const { parameters } = url
   return (
     parameters.getAll('host').every((host) => HOST_PARAMETER.test(host)) &&
@@ -23,8 +22,8 @@ export function isPostgresUrl(text: string): boolean {
 }
 
 /**
- * Looks at the files for TLS that a well-formed URL names: the driver would stumble over them at
- * every connection.
+ * Checks the TLS files that a well-formed URL names. Otherwise the driver would fail at every
+ * connection.
  */
 export function checkPostgresTls(text: string, complain: Complain): void {
   const parameters = parseStoreUrl(text)?.parameters ?? new URLSearchParams()

@@ -1,19 +1,19 @@
 import { parseStoreUrl, type StoreUrl } from './grammar.js'
 import { type Complain, readTlsFiles, TLS_PARAMETERS, type TlsFiles } from './tls-files.js'
 
-/** Where the servers of one Redis are, and how all of them are spoken to. */
+/**
+ * Where the servers of one Redis are, and the credentials, database and TLS files that they share.
+ */
 export interface RedisServers {
   readonly servers: readonly { host: string; port: number }[]
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
-  /** Undefined where everything goes in the clear. */
+  /** Undefined without TLS. */
   readonly tls: TlsFiles | undefined
 }
 
-/**
- * Whether this names a Redis, and no part of a password can be taken for another part of the URL.
- */
+/** Whether this is a URL of Redis in which no part of a password can be taken for another part. */
 export function isRedisUrl(text: string): boolean {
   const url = parseStoreUrl(text)
   if (!url || !['redis', 'rediss'].includes(url.scheme)) return false
@@ -57,7 +57,7 @@ function credentialsOf({ username, password }: StoreUrl) {
   return { username: username || undefined, password: password || undefined }
 }
 
-/** Each value once; objects are the same where they say the same. */
+/** Each value once, compared as JSON. */
 function distinct<T>(values: T[]): T[] {
   return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()]
 }

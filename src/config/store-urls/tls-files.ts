@@ -2,22 +2,22 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 
-/** Certificates and a key, in PEM form. Without `ca` the authorities count that Node.js trusts. */
+/** Certificates and a key, in PEM. Without `ca`, the authorities that Node.js trusts by default. */
 export interface TlsFiles {
   ca?: string
   cert?: string
   key?: string
 }
 
-/** Says what is wrong with a setting, in words that follow its name and a colon. */
+/** Reports what is wrong with a setting, in words that follow its name and a colon. */
 export type Complain = (problem: string) => void
 
-/** The files' names in a URL, which are libpq's, and their names in Node.js. */
+/** The parameters of a URL that name the files, as libpq calls them, and Node.js's names. */
 const PARAMETERS = { sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key' } as const
 
 export const TLS_PARAMETERS = Object.keys(PARAMETERS)
 
-/** Reads the files that are named by the parameters of one URL or, where they agree, of several. */
+/** Reads the files that the parameters of one URL name, or of several that agree. */
 export function readTlsFiles(parameters: URLSearchParams[], complain: Complain): TlsFiles {
   const files: TlsFiles = {}
   for (const [name, use] of Object.entries(PARAMETERS)) {
@@ -40,7 +40,7 @@ export function readTlsFiles(parameters: URLSearchParams[], complain: Complain):
 function areUsable(files: TlsFiles): boolean {
   try {
     createSecureContext(files)
-    // Node.js passes over an authority that it cannot read, and then trusts nobody.
+    // Node.js ignores an authority that it cannot read, and then trusts none.
     if (files.ca !== undefined) new X509Certificate(files.ca)
     return true
   } catch {
