@@ -56,7 +56,7 @@ try {
   process.exit(1)
 }
 
-/** One readable line for what an operator can mend; the stack of everything else, which is a bug. */
+/** One line for what an operator can fix; the stack for everything else, which is a bug. */
 function explain(error: Error): string {
   if (error instanceof Refusal) return error.reason ? `${error.message} (${error.reason})` : error.message
   return error instanceof OperatorError ? error.message : `this is a bug: ${error.stack}`

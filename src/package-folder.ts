@@ -1,7 +1,7 @@
-// True of every file in this folder only: once built, the code of the folders below is in one file here.
+// Must stay at the root of src: in the bundle, `import.meta.url` is dist/auth-service.js.
 
-/** The folder of the code: src, or dist. */
+/** The folder of the code, as a file URL: src or dist. */
 export const CODE_FOLDER = new URL('.', import.meta.url)
 
-/** The folder of the package, with what is not code. */
+/** The root folder of the package, as a file URL. */
 export const PACKAGE_FOLDER = new URL('..', import.meta.url)

@@ -4,15 +4,16 @@ import { MIN_NEW_PASSWORD_LENGTH } from '../passwords/password-length.js'
 import { OperatorError } from '../refusals/operator-error.js'
 import { textOf, wasDamaged } from '../text/utf8.js'
 
-/** More than any password has, in bytes: what goes on after it is not read. */
+/** More than any password has, in bytes. Longer input is refused. */
 const MAX_INPUT_BYTES = 4096
 
 /**
- * A new password from the terminal, asked for twice and without echo, or the one line of standard
- * input where that is no terminal. Never from an argument: those are in the shell's history and in
- * the process list.
+ * A new password: asked for twice without echo at a terminal, otherwise the only line of standard
+ * input. Never from an argument: arguments are in the history of the shell and in the list of
+ * processes.
  *
- * @throws OperatorError when the two differ, nothing was entered, or it is not one line of UTF-8.
+ * @throws OperatorError when the two differ, nothing was entered, or the input is not one line of
+ *   UTF-8.
  */
 export async function askNewPassword(): Promise<string> {
   if (!process.stdin.isTTY) return onlyLineOf(await readInput())
@@ -39,8 +40,8 @@ async function readInput(): Promise<Buffer> {
 }
 
 /**
- * Without the line break at its end. A second line may be anything: a confirmation, another
- * password, a mistake.
+ * The line without its line break. A second line is refused: it may be a confirmation, another
+ * password or a mistake.
  */
 function onlyLineOf(input: Buffer): string {
   if (input.length === 0) {
@@ -56,11 +57,15 @@ function onlyLineOf(input: Buffer): string {
   return line
 }
 
-/** Rejects at Ctrl-C and Ctrl-D, where the packages for this settle with an error of their own or not at all. */
+/**
+ * Rejects at Ctrl-C and Ctrl-D. npm packages for this reject with an error of their own or never
+ * settle.
+ */
 async function ask(prompt: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Only now is the terminal's own echo off: whoever types at once is not shown either.
+  // After the interface has switched the echo of the terminal off: early typing is not shown,
+  // either.
   process.stderr.write(`${prompt} `)
   try {
     return await new Promise((resolve, reject) => {
@@ -70,7 +75,7 @@ async function ask(prompt: string): Promise<string> {
     })
   } finally {
     lines.close()
-    // The line break that was typed was not shown either.
+    // The typed line break was not echoed, either.
     process.stderr.write('\n')
   }
 }

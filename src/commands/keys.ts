@@ -19,7 +19,7 @@ interface FileOptions {
   json?: boolean
 }
 
-/** `auth-service keys …`: for the file that JWT_KEYS_FILE names. */
+/** `auth-service keys …`, for the file that JWT_KEYS_FILE names. */
 export function addKeyCommands(program: Command): void {
   const keys = program.command('keys').description('make signing keys, and change which of them signs')
 
@@ -83,7 +83,7 @@ export function addKeyCommands(program: Command): void {
   }
 }
 
-/** The keys of a file as they are now. */
+/** Prints the keys that the file holds now. */
 function print(file: string, json = false): void {
   const { keys } = readKeySet(file)
   const signing = signingKeyOf(keys)

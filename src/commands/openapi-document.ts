@@ -7,7 +7,7 @@ import { postgresStores } from '../stores/stores.js'
 import { createKeyRing } from '../tokens/keys/key-ring.js'
 import { secretKey } from '../tokens/keys/signing-key.js'
 
-/** The OpenAPI document as text. It is made from the routes themselves; the stores behind them are never asked. */
+/** The OpenAPI document as text, made from the routes. The stores behind them are never called. */
 export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<string> {
   const log = pino({ level: 'silent' })
   const config = loadConfig({})

@@ -78,7 +78,10 @@ export function addUserCommands(program: Command): void {
   }
 }
 
-/** Runs one change on the stores, writes it into the action log, and prints the user as it is afterwards. */
+/**
+ * Runs one operation on the stores, records it in the action log, and prints the user as it is
+ * afterwards.
+ */
 async function administer(
   event: Event | undefined,
   json: boolean | undefined,

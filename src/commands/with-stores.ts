@@ -11,10 +11,10 @@ interface Context {
   actions: Pick<ActionLog, 'record'>
 }
 
-/** Runs one command on the stores that the environment names, and closes them, whatever comes of it. */
+/** Runs one command on the stores that the environment names, and closes them even if it fails. */
 export async function withStores(run: (context: Context) => Promise<void>): Promise<void> {
   const config = loadConfig(process.env, { signs: false })
-  // Standard output is for the answer: a script reads it.
+  // Standard output is for the result, which scripts read.
   const log = pino({ level: 'warn' }, pino.destination(process.stderr.fd))
   const actions = createActionLog(
     openLogStream(config.actionLog === '-' ? process.stderr.fd : config.actionLog),
@@ -28,7 +28,7 @@ export async function withStores(run: (context: Context) => Promise<void>): Prom
   }
 }
 
-/** Where the action log says that a command's action came from. */
+/** The origin of a command in the action log. */
 export function originHere(): Origin {
   return { url: null, method: `cli by ${userInfo().username}`, ip: null, request_id: null }
 }

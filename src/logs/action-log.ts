@@ -3,7 +3,7 @@ import { linesLost } from './log.js'
 import type { LogStream } from './log-stream.js'
 import type { Trouble } from './trouble.js'
 
-/** What happened, and the words for it. */
+/** What can happen, and the message for it. */
 const EVENTS = {
   login: 'user logged in',
   login_refused: 'login refused',
@@ -39,24 +39,24 @@ export interface Facts {
   user_id?: number | null
   /** The last digits only. */
   mobile?: string
-  /** The service client that did it, or that it was done to. */
+  /** The service client that did it, or to which it was done. */
   client?: string
-  /** Why it was refused, more exactly than the caller is told; why lines were lost. */
+  /** Why it was refused, in more detail than the caller is told; or why lines were lost. */
   reason?: string
-  /** Of lines. */
+  /** Number of lost lines. */
   count?: number
 }
 
-/** Of what the service says about itself. */
+/** The origin of what the service says about itself. */
 const NOBODY: Origin = { url: null, method: 'service', ip: null, request_id: null }
 
 export type ActionLog = ReturnType<typeof createActionLog>
 
 /**
- * One JSON line for everything that changes who may do what (ASVS 16.3.1). Never a password, token
- * or mobile number.
+ * One JSON line for everything that changes who may do what (ASVS 16.3.1). It never holds a
+ * password, a token or a whole mobile number.
  *
- * @param log hears of lines that cannot be written, where it is another one.
+ * @param log is told of lines that cannot be written. Undefined if it writes to the same stream.
  */
 export function createActionLog(stream: LogStream, log?: Pick<Logger, 'error' | 'warn'>) {
   if (log) stream.listen?.({ failing, mended })
@@ -73,7 +73,7 @@ export function createActionLog(stream: LogStream, log?: Pick<Logger, 'error' | 
 
   function record(event: Event, origin: Origin, { user_id = null, ...facts }: Facts = {}): void {
     const line = { time: new Date().toISOString(), event, msg: EVENTS[event], user_id, ...origin, ...facts }
-    // JSON escapes line breaks: whatever a caller sends, one event stays one line.
+    // JSON escapes line breaks: whatever a caller sends, one event is one line.
     stream.write(`${JSON.stringify(line)}\n`)
   }
 }

@@ -9,14 +9,14 @@ const fstat = promisify(fs.fstat)
 const read = promisify(fs.read)
 const write = promisify(fs.write)
 
-/** Pause before a pipe that is full is written to again, in milliseconds. */
+/** Pause before a full pipe is written to again, in milliseconds. */
 const FULL_PIPE_MS = 50
 
 const LINE_BREAK = '\n'.charCodeAt(0)
 
-/** Where lines are added at the end. */
+/** A file, pipe or terminal to which lines are appended. */
 export interface LogFile {
-  /** Says how many of these bytes were written, and why not all of them. */
+  /** @returns how many of these bytes were written, and why not all of them. */
   append(lines: Buffer): Promise<Appended>
   /** Opens the file by its name again. */
   reopen(): void
@@ -29,8 +29,8 @@ interface Appended {
 }
 
 /**
- * The file of this name. Where it is gone or another one has its name, as after a rotation, that
- * one is written to from the next line on.
+ * The file with this name. If the name is gone or belongs to another file, as after a rotation, the
+ * next line goes to a new file with this name, or to that other one.
  *
  * @throws OperatorError when it cannot be opened now.
  */
@@ -56,7 +56,7 @@ export function openLogFile(path: string): LogFile {
   }
 }
 
-/** What is open already, such as standard output. It has no name to open it by again. */
+/** An open descriptor, such as standard output. It has no name by which to reopen it. */
 export function openDescriptor(fd: number): LogFile {
   return { ...appendTo(fd), reopen: () => undefined, close: () => undefined }
 }
@@ -70,7 +70,8 @@ function openFirst(path: string) {
 }
 
 /**
- * Without delay also later on: where a disk hangs, `stat` has not answered and nothing is opened.
+ * Synchronous calls do not block later on, either: `stat` goes first, and on a disk that hangs it
+ * does not answer.
  */
 function openToAppend(path: string) {
   fs.mkdirSync(dirname(path), { recursive: true })
@@ -79,7 +80,7 @@ function openToAppend(path: string) {
   return { ino, dev, ...appendTo(fd) }
 }
 
-/** Adds lines at the end. A line that was cut off, by whatever process, stays a line of its own. */
+/** Appends lines. A line that any process has cut off stays a line of its own. */
 function appendTo(fd: number) {
   const reader = readerOf(fd)
   let isCut = false
@@ -119,8 +120,8 @@ async function writeAll(fd: number, bytes: Buffer): Promise<Appended> {
 }
 
 /**
- * The same file for reading, where it has an end to look at and the system opens it by its
- * descriptor.
+ * The same file opened for reading. Undefined for what has no end to look at, such as a pipe, and
+ * on systems that cannot open a file by its descriptor.
  */
 function readerOf(fd: number): number | undefined {
   try {

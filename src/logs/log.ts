@@ -1,7 +1,7 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
 import type { LogStream } from './log-stream.js'
 
-/** The log of the service itself: JSON lines on a stream. */
+/** The service's own log: JSON lines on a stream. */
 export function createLog(level: string, stream: LogStream): Logger {
   const log = pino({ level, timestamp: stdTimeFunctions.isoTime }, stream)
   stream.listen?.({
