@@ -8,8 +8,11 @@ import type { Stores } from '../stores/stores.js'
 export const DEMO_MOBILE = '+8613800138000'
 
 /**
- * Gives an empty embedded service its first user. The password, or undefined when there is a user already. It is random,
- * and so spared the estimate that other new passwords go through, whose word lists take 20 MB.
+ * Creates the first user of an empty embedded service. Its password is random, and so is not
+ * estimated as other new passwords are: the word lists would take 20 MB.
+ *
+ * @returns the password, or undefined if there is a user already.
+ * @throws Unavailable
  */
 export async function createDemoAccount({ bcryptCost }: Config, { accounts }: Stores) {
   if (await accounts.any()) return undefined

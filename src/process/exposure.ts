@@ -3,15 +3,12 @@ import type { StoreConfig } from '../config/config.js'
 import { secretFilesOf } from '../config/secret-files.js'
 import { ownSecretPath } from '../tokens/keys/own-secret.js'
 
-/**
- * What other users of the machine may do with a file: read it, write it, or look into it where it
- * is a directory.
- */
+/** Mode bits of other users: read, write, and search of a directory. */
 const BY_OTHERS = 0o007
 
 /**
- * Warns once of each file with a secret that every user of the machine may reach, as container
- * secrets are often mounted. The directory of embedded mode is closed to them when it is opened.
+ * Warns once of each file with a secret that every user of the machine can access, as container
+ * secrets are often mounted. Opening the directory of embedded mode closes it to them.
  */
 export function warnOfExposure(
   environment: NodeJS.ProcessEnv,
@@ -34,7 +31,7 @@ export function warnOfExposure(
   }
 }
 
-/** What cannot be looked at is said by whoever needs it. */
+/** False if the file cannot be examined: the code that reads it will report that. */
 function isExposed(path: string): boolean {
   try {
     return (statSync(path).mode & BY_OTHERS) !== 0

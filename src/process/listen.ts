@@ -5,12 +5,12 @@ import { listenEverywhere, NOT_HERE } from '../http/listeners.js'
 import { OperatorError } from '../refusals/operator-error.js'
 
 /**
- * Connections that may wait to be accepted; the kernel takes its own limit where that is lower. A client that finds the
- * queue full tries again after a second, which is longer than any answer takes.
+ * Length of the queue of connections to accept, which the kernel may limit further. A peer that
+ * finds it full tries again after a second, which is longer than any answer takes.
  */
 const BACKLOG = 4096
 
-/** @throws OperatorError which says why that is not possible. */
+/** Listens at HOST and PORT. @throws OperatorError that says why this is not possible */
 export async function listen(app: App, { host, port }: Config, log: Logger): Promise<void> {
   try {
     const urls = await listenEverywhere(app, { host, port, backlog: BACKLOG })
@@ -20,7 +20,7 @@ export async function listen(app: App, { host, port }: Config, log: Logger): Pro
   }
 }
 
-/** Of an address that is not here, and of a name that has none. */
+/** Errors for an address that this machine does not have, and for a name without address. */
 const NO_SUCH_ADDRESS = [...NOT_HERE, 'ENOTFOUND', 'EAI_AGAIN']
 
 function asListenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -17,7 +17,7 @@ import { tuneV8 } from './v8.js'
 import { welcome } from './welcome.js'
 
 /**
- * Runs the service until it is told to stop, in as many processes as the settings ask for.
+ * Runs the service until it is told to stop, in as many processes as configured.
  *
  * @throws OperatorError with one line that says why it cannot start.
  */
@@ -34,7 +34,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const closeAll = async () => {
     for (const close of opened.reverse()) await close()
   }
-  // From here on, and not only once it listens: as process 1 of a container nothing else would end it.
+  // Before listening: process 1 of a container ignores signals for which it has no handler.
   const { close } = closeWithGrace(
     {
       delay: shutdownSeconds * 1000,
@@ -57,7 +57,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   if (!closesWithTerminal(config)) process.on('SIGHUP', hangUp)
 
   try {
-    // Before the stores are waited for: what is wrong with a key is said at once.
+    // Before the stores, so that a bad key is reported at once.
     const { keys, readAgain, close: closeKeys } = await openKeys(config, log)
     opened.push(async () => closeKeys())
     readKeysAgain = readAgain
@@ -77,7 +77,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
-/** On standard output both logs are one stream: a line is never written into another one. */
+/** On standard output both logs share one stream, so that no line is written into another one. */
 function openActionLog(to: string, output: LogStream, log: Logger) {
   if (to === '-') return { actions: createActionLog(output), reopen: () => {}, close: async () => {} }
   const stream = openLogStream(to)

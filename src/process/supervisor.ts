@@ -4,19 +4,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 
-/** How often a process says that its event loop still turns, in milliseconds. */
+/** How often a worker reports that its event loop turns, in milliseconds. */
 const BEAT_MS = 1000
 
-/** Silent for so long, in milliseconds, a process is taken for stuck and replaced. No request is meant to take a tenth of it. */
+/**
+ * A worker that is silent for this long, in milliseconds, is taken for stuck and replaced. No
+ * request is meant to take a tenth of it.
+ */
 const SILENT_LIMIT_MS = 5000
 
-/** Pause before a process that ended is replaced, in milliseconds: one that ends at once must not keep a core busy. */
+/**
+ * Pause before a worker that ended is replaced, in milliseconds. One that ends at once must not
+ * keep a core busy.
+ */
 const REPLACE_AFTER_MS = 500
 
-/** What a process says to the supervisor. */
+/** What a worker tells the supervisor. */
 const ALIVE = 'alive'
 
-/** What the supervisor says to a process. Not as a signal, which would end a process that does not listen yet. */
+/** What the supervisor tells a worker. SIGHUP itself would end a worker that has no handler yet. */
 const HANG_UP = 'hang up'
 
 interface Needs {
@@ -26,9 +32,9 @@ interface Needs {
 }
 
 /**
- * Runs this program in several processes that share its port: replaces one that ends or is stuck, and closes them all
- * when it is told to stop; SIGHUP is passed on. The first one starts alone, so that what keeps the service from starting
- * is said once.
+ * Runs this program in several workers that share its port. Replaces a worker that ends or is
+ * stuck, passes SIGHUP on, and closes all workers when it is told to stop. The first worker starts
+ * alone, so that an error that keeps the service from starting is reported once.
  */
 export async function supervise({ processes, shutdownSeconds, log }: Needs): Promise<void> {
   const heard = new Map<Worker, number>()
@@ -48,7 +54,7 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
   const first = start()
   await Promise.race([once(first, 'listening'), once(first, 'exit')])
   if (closing) return
-  // It has said why.
+  // The worker has reported why.
   if (first.isDead()) process.exit(first.process.exitCode ?? 1)
   cluster.on('exit', replace)
   for (let count = 1; count < processes; count++) start()
@@ -56,7 +62,7 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
 
   function start(): Worker {
     const worker = cluster.fork()
-    // However long it takes to start: it can be stuck only once it was heard.
+    // A worker that is still starting is never taken for stuck.
     heard.set(worker, Number.POSITIVE_INFINITY)
     const hear = () => heard.set(worker, performance.now())
     worker.on('message', (message) => {
@@ -90,22 +96,22 @@ async function close(worker: Worker): Promise<void> {
   const ended = once(worker, 'exit')
   worker.process.kill('SIGTERM')
   const [code] = await ended
-  // No code: it was still too young to hear the signal otherwise than by ending.
+  // Without a code, SIGTERM ended a worker that had no handler yet.
   if (code) throw new Error(`a process ended with ${code}`)
 }
 
-/** In one of several processes: does what the supervisor says, and lets it know that this process is alive. */
+/** In a worker: does what the supervisor says, and reports that this process is alive. */
 export function obeySupervisor({ stop, hangUp }: { stop: () => void; hangUp: () => void }): void {
   let stopping = false
   process.on('SIGTERM', () => {
-    // A group that is signalled as a whole is told twice: by the sender and by the supervisor.
+    // A signal to the process group arrives twice: from the sender and from the supervisor.
     if (!stopping) stop()
     stopping = true
   })
   process.on('message', (message) => {
     if (message === HANG_UP) hangUp()
   })
-  // Ctrl-C reaches the supervisor, too, which then says what to do.
+  // Ctrl-C also reaches the supervisor, which tells the workers what to do.
   process.on('SIGINT', () => undefined)
   setInterval(() => process.send?.(ALIVE), BEAT_MS).unref()
 }

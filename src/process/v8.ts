@@ -2,34 +2,38 @@ import { createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
 
 /**
- * How much the heap may grow beyond what lives in it before V8 looks for garbage, in percent; by default more. Where many
- * different tokens are shown, what grows old is mostly the claims of those that have been replaced. Much less than this would
- * be paid for by the slowest answers, which are those that wait for the looking.
+ * How much the heap may grow beyond its live objects before a full collection, in percent; by
+ * default more. Where many different tokens are checked, old garbage is mostly the claims of
+ * evicted tokens. A much smaller value would be paid for by the slowest answers, which are those
+ * that wait for a collection.
  */
 const HEAP_GROWTH_PERCENT = 100
 
 /**
- * How much of other functions V8 may put into one that it optimises, in bytes of their bytecode: of each, and together. By
- * default half as much. An answer passes through hundreds of functions of Node and Fastify, and calling them takes time: checks
- * cost a twentieth less so. Three times as much as this gains nothing more.
+ * Limits of inlining in optimised code, in bytes of bytecode: of each inlined function, and
+ * cumulative. Twice the defaults. An answer passes through hundreds of functions of Node and
+ * Fastify, and with these limits checks cost a twentieth less. Three times these values gain
+ * nothing more.
  */
 const INLINED_BYTES = { each: 1000, together: 2000 }
 
-/** What is never let go. */
+/** Pinned TickObjects. */
 const kept: object[] = []
 
-/** Tells V8 what this service is like. Called once, before there is anything to do. */
+/** Sets V8's flags for this service. Called once, before anything else runs. */
 export function tuneV8(): void {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`)
-  // V8 throws away the code of functions that it saw no use of for a few full collections, of which an idle process has one every
-  // few seconds: after each quiet half-minute it would compile them again, and learn again what they do, while requests wait.
+  // V8 flushes the bytecode of functions that were unused for a few full collections. An idle
+  // process has one every few seconds. After each quiet half-minute it would compile the functions
+  // and collect their type feedback again, while requests wait.
   setFlagsFromString('--no-flush-bytecode')
-  // V8 makes old at birth what comes from a place of the code whose last hundred objects nearly all outlived a collection. When
-  // many clients come at once, that is true of what their first requests are made of. From then on each request would leave old
-  // garbage, which keeps alive whatever it points to: the collector had three times as much to do, for the life of the process.
+  // V8 pretenures what an allocation site makes if nearly all of its last hundred objects survived
+  // a collection. When many connections come at once, that is true of what their first requests
+  // allocate. From then on each request would leave old garbage, which keeps alive whatever it
+  // points to: the collector had three times as much work, for the life of the process.
   setFlagsFromString('--no-allocation-site-pretenuring')
-  // To collect what is young is too little work to share: the other threads would wait for a core that a store could use, or behind
-  // a flood of logins, and the event loop for them.
+  // A scavenge is too little work to share: the helper threads would wait for a core that a store
+  // could use, or behind a flood of logins, and the event loop for them.
   setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString(`--max-inlined-bytecode-size=${INLINED_BYTES.each}`)
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES.together}`)
@@ -37,10 +41,11 @@ export function tuneV8(): void {
 }
 
 /**
- * Keeps one of the objects that `process.nextTick` queues, and thereby their shape. Node builds them with computed names,
- * which V8 does fast only as long as the shape is the one that it saw first. Between two ticks there is no such object: a
- * full collection that falls there takes the shape with it, and from then on every tick, of which an answer has a handful,
- * goes through V8's slow runtime.
+ * Pins one of the TickObjects that `process.nextTick` queues, and thereby their hidden class. Node
+ * builds them with computed names, which is fast only with the hidden class that V8 saw first.
+ * Between two ticks no TickObject is alive. A full collection at that moment takes the hidden class
+ * with it, and from then on every tick, of which an answer has a handful, goes through the slow
+ * runtime of V8.
  */
 function keepTick(): void {
   const hook = createHook({

@@ -1,7 +1,10 @@
 import type { Config } from '../config/config.js'
 import { DEMO_MOBILE } from './demo-account.js'
 
-/** What a newcomer needs to see, once: that it runs, an account, a line to paste, where to read on, how to stop. */
+/**
+ * Prints what a newcomer needs: the URL, an account, a command to paste, the documentation, and how
+ * to stop.
+ */
 export function welcome({ host, docs }: Config, port: number, demoPassword: string | undefined): void {
   const url = `http://${reachable(host)}:${port}`
   const body = JSON.stringify({ mobile: DEMO_MOBILE, password: demoPassword ?? '<password>' })
@@ -20,7 +23,7 @@ ${docs ? `  Explore        ${url}/docs\n` : ''}  Stop           Ctrl-C
 `)
 }
 
-/** An address to paste: "every address" is not one, and IPv6 wants brackets. */
+/** A host to paste into a URL. "Every address" is none, and IPv6 needs brackets. */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host
