@@ -19,7 +19,7 @@ export async function askNewPassword(): Promise<string> {
   if (!process.stdin.isTTY) return onlyLineOf(await readInput())
   const password = await ask('New password:')
   if ((await ask('Once more:')) !== password) throw new OperatorError('the two passwords differ')
-  if (wasDamaged(password)) throw new OperatorError('password is not UTF-8: set the terminal to it')
+  if (wasDamaged(password)) throw new OperatorError('password is not UTF-8: set the terminal to UTF-8')
   return password
 }
 

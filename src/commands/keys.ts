@@ -29,7 +29,7 @@ export function addKeyCommands(program: Command): void {
     .addOption(new Option('--algorithm <name>', 'kind of key').choices(PAIR_ALGORITHMS).default('EdDSA'))
     .option('--output <file>', 'write a new file that its owner alone may read')
     .addOption(new Option('--add <file>', 'add it to this file, as its last key').conflicts('output'))
-    .option('--standby', 'the key signs only once it is promoted, even where it is the first')
+    .option('--standby', 'the key signs only once it is promoted, even if it is the first')
     .option('--json', 'print JSON')
     .action(({ algorithm, output, add, standby = false, json }: GenerateOptions) => {
       const key = newKey(algorithm, { standby })
@@ -40,12 +40,12 @@ export function addKeyCommands(program: Command): void {
       if (file !== undefined) print(file, json)
     })
 
-  forFile('list', 'print the keys of a file, without what is secret', () => undefined)
+  forFile('list', 'print the keys of a file, without their secret parts', () => undefined)
   forKey('promote', 'let this key sign from now on', ({ jwks }, index) => {
     const { key_ops: _, ...promoted } = jwks[index] ?? {}
     return [{ ...promoted, use: 'sig' }, ...jwks.toSpliced(index, 1)]
   })
-  forKey('remove', 'refuse from now on what this key has signed', ({ keys, jwks }, index) => {
+  forKey('remove', 'remove a key: from now on tokens that it signed are refused', ({ keys, jwks }, index) => {
     if (keys[index] === signingKeyOf(keys))
       throw new OperatorError('this key signs: promote another one first')
     if (keys.length === 1) throw new OperatorError('this is the only key: a set without keys is refused')
@@ -79,7 +79,7 @@ export function addKeyCommands(program: Command): void {
         if (index < 0) throw new OperatorError(`${file} holds no key with this kid: keys list prints them`)
         return change(set, index)
       })
-    }).requiredOption('--kid <kid>', 'which key')
+    }).requiredOption('--kid <kid>', 'the kid of the key, as keys list prints it')
   }
 }
 

@@ -51,7 +51,7 @@ export function addServiceClientCommands(program: Command): void {
       withStores(async ({ stores, actions }) => {
         await createServiceClients(stores).remove(name)
         actions.record('client_removed', originHere(), { client: name })
-        process.stdout.write(`${name} has no access any more, at the latest in 5 seconds\n`)
+        process.stdout.write(`${name} loses access within 5 seconds\n`)
       }),
     )
 }

@@ -18,7 +18,7 @@ interface Options {
 
 /** `auth-service user …` and `auth-service session …`. */
 export function addUserCommands(program: Command): void {
-  const user = program.command('user').description('look at and change accounts')
+  const user = program.command('user').description('show and change accounts')
 
   user
     .command('add')

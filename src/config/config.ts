@@ -139,8 +139,8 @@ function requireFittingSettings(env: Environment, redis: RedisServers, problems:
 function requireNarrowRanges(trustProxy: string, problems: string[]): void {
   if (addressRanges(trustProxy).some((range) => range && isTooWide(range))) {
     problems.push(
-      'TRUST_PROXY: expected the proxies alone: everybody (/0) is refused, because whoever is trusted chooses the ' +
-        'address that it counts as; ranges of IPv4 start at /8, of IPv6 at /7',
+      'TRUST_PROXY: expected only the proxies: everybody (/0) is refused, because a trusted peer chooses the ' +
+        'address that it counts as; the widest IPv4 range is a /8, the widest IPv6 range a /7',
     )
   }
 }

@@ -26,7 +26,7 @@ export function warnOfExposure(
   }
   if (isExposed(dataDir)) {
     log.warn(
-      `DATA_DIR: every user of this machine could read ${dataDir} until now, which is its owner's alone from here on`,
+      `DATA_DIR: every user of this machine could read ${dataDir} until now; from now on only its owner can`,
     )
   }
 }

@@ -105,7 +105,7 @@ export function createServiceClients({ serviceClients }: { serviceClients: Servi
     const secret = randomBytes(32).toString('base64url')
     const secretDigest = digestOf(secret).toString('base64url')
     if (!(await serviceClients.add({ name, secretDigest, permissions }))) {
-      throw new OperatorError(`there is a client ${name} already: remove it, or add another beside it`)
+      throw new OperatorError(`there is a client ${name} already: remove it, or choose another name`)
     }
     return secret
   }

@@ -39,7 +39,7 @@ export function changeKeySet(path: string, change: (set: KeySet) => PrivateJwk[]
     // lost.
     writeToDisk(draft, () => keySetText(change(readKeySet(target))))
   } catch (error) {
-    const taken = `${draft} exists: another command is changing the keys now, or was cut off and has left it behind`
+    const taken = `${draft} exists: another command is changing the keys now, or was interrupted and left it behind`
     throw asOperatorError(error, draft, taken)
   }
   try {

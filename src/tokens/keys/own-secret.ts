@@ -25,7 +25,7 @@ export async function ownSecret(dataDir: string): Promise<string> {
   const { secret, problem } = readSecret(path)
   if (problem === undefined) return secret
   throw new OperatorError(
-    `the signing key in ${path} ${problem}: restore it, or delete it, and then another one is made and everybody logs in again`,
+    `the signing key in ${path} ${problem}: restore it, or delete it: a new one is then made, and all users have to log in again`,
   )
 }
 

@@ -37,13 +37,13 @@ export function signingKey(jwk: unknown, name: string): SigningKey {
   const problem = algorithm === 'RS256' ? problemOfRsa(members) : undefined
   if (problem !== undefined) throw new OperatorError(`${name}: ${problem}`)
   if (Object.keys(members).some((member) => members[member] !== jwk[member])) {
-    throw new OperatorError(`${name}: its members do not fit together, or are not spelled as in RFC 7518`)
+    throw new OperatorError(`${name}: its members do not fit together, or are not encoded as in RFC 7518`)
   }
   if (!isPair(privateKey, publicKey, hash))
     throw new OperatorError(`${name}: its members do not fit together`)
   if (isPublishedPair(thumbprint(publicKey))) {
     throw new OperatorError(
-      `${name}: is printed in some documentation, so that everybody has it: make another one`,
+      `${name}: is printed in some documentation, so everybody knows it: generate another one`,
     )
   }
   const id = typeof jwk.kid === 'string' ? jwk.kid : thumbprint(publicKey)

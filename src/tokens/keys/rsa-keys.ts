@@ -28,7 +28,7 @@ export function problemOfRsa(jwk: JsonWebKey): string | undefined {
   if (bits < BITS.min || bits > BITS.max) return `RSA of ${bits} bits: expected ${BITS.min} to ${BITS.max}`
   if (e < MIN_EXPONENT) return `e: expected an exponent of ${MIN_EXPONENT} or more`
   if (ROCA_PRIMES.every((prime) => isPowerOf65537(n % prime, prime))) {
-    return 'RSA of a generator whose keys can be computed (CVE-2017-15361)'
+    return 'RSA key of a generator whose private keys can be computed (CVE-2017-15361)'
   }
   const fits =
     p > 1n &&
