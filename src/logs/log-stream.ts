@@ -4,13 +4,13 @@ import { type LogFile, openDescriptor, openLogFile } from './log-file.js'
 import { createTroubleReport, type TroubleListener } from './trouble.js'
 import { createWaitingLines } from './waiting-lines.js'
 
-/** How much is written at once, in bytes. */
+/** Bytes after which one write is large enough. */
 const MAX_WRITE_BYTES = 1 << 16
 
-/** Pause before what could not be written is tried again, in milliseconds. */
+/** Pause before a failed write is tried again, in milliseconds. */
 const RETRY_MS = 500
 
-/** How long the last lines may take to be written at the end, in milliseconds. */
+/** How long writing the last lines may take at the end, in milliseconds. */
 const FLUSH_LIMIT_MS = 500
 
 export interface LogStream extends DestinationStream {
@@ -19,9 +19,8 @@ export interface LogStream extends DestinationStream {
 }
 
 /**
- * A file or standard output that never blocks and never fails a request: lines wait in memory up to
- * a limit and are lost beyond it, and an error of the disk is not an error of the service. What is
- * lost is counted.
+ * A file or standard output that never blocks and never fails a request. Lines wait in memory up to
+ * a limit. Lines beyond it are lost and counted. An error of the disk is no error of the service.
  *
  * @param to the path of a file, `-` for standard output, or an open file descriptor.
  * @throws OperatorError when the file cannot be opened now.
@@ -49,7 +48,7 @@ export function openLogStream(to: string | number): LogStream & { reopen(): void
     if (!retry) start()
   }
 
-  /** At once, and not with the next line: whoever has renamed the file waits until it is let go. */
+  /** Reopens at once, not with the next line: logrotate waits until the renamed file is closed. */
   function reopen(): void {
     isStale = true
     start()
@@ -104,7 +103,7 @@ export function openLogStream(to: string | number): LogStream & { reopen(): void
     if (!isWriting) file.close()
   }
 
-  /** What could not be written just now is tried once more. */
+  /** Tries once more to write what could not be written just now. */
   async function flush(): Promise<void> {
     await writing
     start()

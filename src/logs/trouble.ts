@@ -1,9 +1,9 @@
-/** How often it is said that lines cannot be written, in milliseconds. */
+/** How often lines that cannot be written are reported, in milliseconds. */
 const SAY_EVERY_MS = 10_000
 
 const TOO_SLOW = 'it is written too slowly'
 
-/** How many lines are lost since the trouble began, how many wait, and what the trouble is. */
+/** How many lines were lost since the trouble began, how many wait, and its reason. */
 export interface Trouble {
   lost: number
   waiting: number
@@ -12,19 +12,19 @@ export interface Trouble {
 
 export interface TroubleListener {
   /**
-   * Lines cannot be written: once at the beginning, then every few seconds while lines are lost,
+   * Lines cannot be written. Called at the beginning, then every few seconds while lines are lost,
    * and at the end.
    */
   failing(trouble: Trouble): void
   /**
-   * Lines can be written again. What this writes to the stream comes before the lines that wait,
+   * Lines can be written again. What this method writes to the stream precedes the waiting lines
    * and is never lost.
    */
   mended(trouble: Trouble): void
 }
 
 /**
- * Keeps count of the lines that are lost, and tells whoever listens of it.
+ * Counts lost lines, and reports them to one listener.
  *
  * @param waiting how many lines wait now.
  */

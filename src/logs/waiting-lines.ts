@@ -1,4 +1,4 @@
-/** Text that may wait for a slow disk or reader before lines are lost, in bytes. */
+/** Bytes that may wait for a slow disk or reader before lines are lost. */
 const MAX_WAITING_BYTES = 1 << 20
 
 /** Lines that wait to be written, up to a limit. */
@@ -8,7 +8,7 @@ export function createWaitingLines() {
 
   return { count: () => lines.length, add, addFirst, first, forget }
 
-  /** False where there is no room for it: the line is lost. */
+  /** Adds a line. @returns false if there is no room for it: it is lost. */
   function add(line: string): boolean {
     const bytes = Buffer.byteLength(line)
     if (waitingBytes + bytes > MAX_WAITING_BYTES) return false
@@ -17,13 +17,13 @@ export function createWaitingLines() {
     return true
   }
 
-  /** Before all others, and whatever room there is. */
+  /** Adds a line before all others, even without room. */
   function addFirst(line: string): void {
     lines.unshift(line)
     waitingBytes += Buffer.byteLength(line)
   }
 
-  /** The first lines: as many as it takes to come to `atLeast` bytes. */
+  /** The first lines, until they come to `atLeast` bytes. */
   function first(atLeast: number): Buffer {
     let count = 0
     for (let bytes = 0; count < lines.length && bytes < atLeast; count++) {
@@ -32,7 +32,10 @@ export function createWaitingLines() {
     return Buffer.from(lines.slice(0, count).join(''))
   }
 
-  /** The first bytes are written. A line of which only a part was written is written again. */
+  /**
+   * Removes lines whose bytes are written. A line that was written in part stays and is written
+   * again.
+   */
   function forget(written: number): void {
     let count = 0
     for (let rest = written; count < lines.length; count++) {
