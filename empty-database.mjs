@@ -19,6 +19,11 @@ if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(ARCHIVE))) {
   mkdirSync(WORKSHOP, { recursive: true })
   const data = `${WORKSHOP}/data`
   const database = await PGlite.create(data)
+  // Two thirds of the files, for making further databases: embedded mode makes none.
+  for (const name of ['template0', 'template1']) {
+    await database.exec(`alter database ${name} is_template false`)
+    await database.exec(`drop database ${name}`)
+  }
   await database.close()
   const file = `${WORKSHOP}/archive`
   await tar.create({ file, cwd: data, gzip: true, portable: true }, readdirSync(data))

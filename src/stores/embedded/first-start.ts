@@ -8,7 +8,7 @@ import { OperatorError } from '../../refusals/operator-error.js'
 /** Made by `npm run build`: see empty-database.mjs. */
 const EMPTY_DATABASE = fileURLToPath(new URL('dist/empty-database.tar.gz', PACKAGE_FOLDER))
 
-/** Bytes of the archive that are read at once: tar's 16 MB would be all of it, and its 39 MB in memory. */
+/** Bytes of the archive that are read at once: by default all, and then all that is in it is in memory. */
 const READ_AT_ONCE = 64 * 1024
 
 /** Files that are flushed at the same time: the disk joins what comes together. */
@@ -30,8 +30,7 @@ export async function unpackDatabase(directory: string): Promise<void> {
     await rename(unfinished, directory)
     await flush(dirname(directory))
   } catch (error) {
-    // What was being written when it failed may still be: hence the retries. The next start tries again.
-    await rm(unfinished, { recursive: true, force: true, maxRetries: 10 }).catch(() => undefined)
+    await rm(unfinished, { recursive: true, force: true })
     throw explain(error as NodeJS.ErrnoException, directory)
   }
 }
@@ -40,7 +39,8 @@ async function unpack(directory: string): Promise<void> {
   // Loaded here, because it is needed once in the life of a database.
   const { extract } = await import('tar')
   await mkdir(directory, { mode: 0o700 })
-  await extract({ file: EMPTY_DATABASE, cwd: directory, strict: true, maxReadSize: READ_AT_ONCE })
+  // Nothing else goes on yet, and many small files are written sooner one after the other.
+  extract({ file: EMPTY_DATABASE, cwd: directory, strict: true, sync: true, maxReadSize: READ_AT_ONCE })
   const paths = [
     directory,
     ...(await readdir(directory, { recursive: true })).map((name) => join(directory, name)),
