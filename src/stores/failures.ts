@@ -1,19 +1,16 @@
-/**
- * A driver's error in one line without data: its code and, where it says nothing of values, its
- * message.
- */
+/** A driver's error in one line, without data: its code, and what the code or the message means. */
 export function describe(error: Error): string {
   const { code, message, reason } = error as NodeJS.ErrnoException & { reason?: string }
   if (code && CONNECTION_WORDS[code]) return `${code} ${CONNECTION_WORDS[code]}`
   if (code && NO_TLS.test(code)) return `${code} ${SPEAKS_NO_TLS}`
-  // OpenSSL's messages have line breaks in them, and what they mean in a property.
+  // OpenSSL's messages contain line breaks; `reason` holds the meaning alone.
   if (code?.startsWith('ERR_SSL_') && reason) return `${code} ${reason}`
   return code && !message.includes(code) ? `${code} ${message}`.trim() : message || (code ?? error.name)
 }
 
 /**
- * Whether waiting does not cure what is described so: wrong credentials, no such database, a server
- * that is not trusted.
+ * Whether a failure with this description is permanent: wrong credentials, an unknown database, an
+ * untrusted server.
  */
 export function isHopeless(description: string): boolean {
   return HOPELESS.some((pattern) => pattern.test(description))
@@ -28,12 +25,12 @@ const HOPELESS = [
   /^(ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/,
 ]
 
-/** The driver of PostgreSQL has only codes. */
+/** For these errors, postgres.js gives only a code. */
 const CONNECTION_WORDS: Partial<Record<string, string>> = {
   CONNECT_TIMEOUT: 'no connection came about in time',
   CONNECTION_CLOSED: 'the server closed the connection',
   CONNECTION_DESTROYED: 'the server did not answer in time',
 }
 
-/** OpenSSL's names for an answer in the clear. */
+/** OpenSSL's errors when the server answers in plain text. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/

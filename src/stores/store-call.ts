@@ -6,10 +6,13 @@ export interface StoreLog {
   warn(message: string): void
 }
 
-/** The time limit of one call to a store, in milliseconds. Two of them fit into the 500 ms of an answer. */
+/** Time limit of one store call, in milliseconds. Two calls fit into the 500 ms of an answer. */
 export const STORE_LIMIT_MS = 250
 
-/** For so long, in milliseconds, nothing is tried after a connection was refused: each call would try another, only to be told the same. */
+/**
+ * After a refused connection, calls fail at once for this long, in milliseconds: each would open
+ * another connection, only to be refused again.
+ */
 const REFUSED_FOR_MS = 100
 
 class OutOfTime extends Error {}
@@ -17,16 +20,16 @@ class OutOfTime extends Error {}
 interface Needs {
   store: 'postgres' | 'redis'
   log: StoreLog
-  /** Whether a failure means that the store is away. Any other failure is a bug and is passed on. */
+  /** Whether an error means that the store is away. Any other error is a bug and is rethrown. */
   meansAway: (error: Error) => boolean
 }
 
 /**
- * Puts a time limit on every call to one store and turns its outages into {@link Unavailable}.
+ * Puts a time limit on every call to one store, and turns its outages into {@link Unavailable}.
  *
- * The limit bounds the caller's waiting only. Neither a command already sent to Redis nor a statement already
- * sent to PostgreSQL is taken back by it, so every write must be harmless when it happens late: the registry's
- * `join` is by its nature, a statement carries its own deadline.
+ * The limit bounds only the wait. It cancels neither a command already sent to Redis nor a
+ * statement already sent to PostgreSQL, so every write must be harmless when it executes late. R's
+ * `join` always is; a statement carries its own deadline.
  */
 export function createStoreCall({ store, log, meansAway }: Needs) {
   let away = false
@@ -55,12 +58,14 @@ export function createStoreCall({ store, log, meansAway }: Needs) {
   }
 }
 
-/** Whether our own code is at fault. Whatever else a driver throws without a code is an outage. */
+/**
+ * Whether our own code is at fault. Anything else that a driver throws without a code is an outage.
+ */
 export function isBug(error: Error): boolean {
   return error instanceof TypeError || error instanceof ReferenceError
 }
 
-/** Waits for a promise at most so many milliseconds. The loser of the race may settle later, unheard. */
+/** Waits at most `limitMs` for a promise. If the promise settles later, its result is ignored. */
 function withinLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new OutOfTime()), Math.max(0, limitMs))
@@ -68,7 +73,10 @@ function withinLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   })
 }
 
-/** A driver's error by its code or what the driver says. Of a reply of Redis only the first word: the others could be data. */
+/**
+ * Names a driver's error by its code, otherwise by its message. Of a Redis reply only the first
+ * word: the rest could be data.
+ */
 function nameOf({ code, name, message }: NodeJS.ErrnoException): string {
   if (code !== undefined) return code
   return name === 'ReplyError' ? (message.split(' ', 1)[0] ?? name) : message || name

@@ -42,8 +42,9 @@ export interface Stores {
 /**
  * Opens both stores and waits until they answer.
  *
- * @param beside whether an embedded database may be shared with the process that has it open: for commands.
- * @throws OperatorError with one line that says what is wrong.
+ * @param beside whether to share an embedded database with the process that has it open, as
+ *   commands do
+ * @throws OperatorError with one line that says what is wrong
  */
 export function openStores(
   config: StoreConfig,
@@ -53,10 +54,10 @@ export function openStores(
   return config.kind === 'embedded' ? openHere(config, log, beside) : openServers(config, log)
 }
 
-/** Brings the schema of these stores up to date. */
+/** Migrates the schema of these stores. @throws OperatorError */
 export async function migrateStores(config: StoreConfig, log: StoreLog): Promise<void> {
   if (config.kind === 'embedded') {
-    // Opening migrates.
+    // openStores migrates an embedded database.
     const stores = await openStores(config, log)
     await stores.close()
     return
@@ -89,7 +90,7 @@ async function openServers(config: StoreConfig & { kind: 'servers' }, log: Store
   }
 
   const { accounts, serviceClients, places, close } = postgresStores(address, log)
-  // Opens a connection of each kind, so that no request has to wait for it.
+  // Open a connection of each kind now, so that no request has to wait for one.
   await Promise.allSettled([accounts.ping(), accounts.readClock()])
   return {
     accounts,
@@ -124,7 +125,7 @@ async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside:
   }
 }
 
-/** What is kept in PostgreSQL. Connects when it is first asked. */
+/** The stores in PostgreSQL. The first call connects. */
 export function postgresStores(address: PostgresAddress, log: StoreLog) {
   const postgres = createPostgres({
     address,
@@ -143,12 +144,16 @@ export function postgresStores(address: PostgresAddress, log: StoreLog) {
   }
 }
 
-/** Memory forgets at every start: join what the authority holds, so that sessions outlive a restart. */
+/** R in memory starts empty: join what D holds, so that sessions outlive a restart. */
 async function restore(registry: SessionRegistry, accounts: Accounts): Promise<void> {
   for (const held of await accounts.liveSessions()) await joinState(registry, held, Date.now())
 }
 
-/** Tries until it succeeds, saying once a second what it waits for. @throws OperatorError after a minute */
+/**
+ * Retries `reach` until it succeeds, and logs once a second what it waits for.
+ *
+ * @throws OperatorError at once for a permanent failure, otherwise after a minute
+ */
 async function waitFor(
   store: string,
   reach: () => Promise<void>,
@@ -160,9 +165,9 @@ async function waitFor(
     try {
       return await reach()
     } catch (error) {
-      // The other store is hopeless: there is nothing to wait for any more.
+      // The other store has failed for good: stop waiting.
       if (signal?.aborted) throw error
-      // Of several reasons, the one to act on.
+      // Of several reasons, name the one that the operator must act on.
       const reasons = (error instanceof AggregateError ? error.errors : [error]).map(describe)
       const hopeless = reasons.find(isHopeless)
       const reason = hopeless ?? reasons[0]

@@ -9,7 +9,7 @@ import {
   waitAfter,
 } from '../attempt-counts.js'
 
-/** Keys that are counted at most: whoever tries more of them makes the oldest be forgotten. */
+/** How many keys are counted. Beyond that, the least recently used key is forgotten. */
 const MAX_KEYS = 50_000
 
 interface Counter {
@@ -25,8 +25,8 @@ interface Counted {
 }
 
 /**
- * Counts in this process, for embedded mode. The same rules as the script in
- * redis-attempt-counts.ts.
+ * Counts in this process, for embedded mode. The rules are those of the script in
+ * ../redis/attempt-counts.ts.
  */
 export function createMemoryAttemptCounts({ now = () => performance.now() } = {}): AttemptCounts {
   const counted = new LRUCache<string, Counted>({ max: MAX_KEYS, perf: { now } })

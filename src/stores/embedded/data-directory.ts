@@ -3,12 +3,12 @@ import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
 import { OperatorError } from '../../refusals/operator-error.js'
 
-/** Unix socket paths are cut off near this length (sun_path holds 104 bytes on macOS, 108 on Linux). */
+/** Longest path of a Unix socket: sun_path holds 104 bytes on macOS, 108 on Linux. */
 const MAX_SOCKET_PATH_BYTES = 100
 
-/** The sockets in a data directory. @throws OperatorError when its path is too long for them. */
+/** The socket paths in a data directory. @throws OperatorError when they are too long */
 export function pathsIn(dataDir: string) {
-  // Relative to the working directory where that is shorter: socket paths are limited.
+  // Socket paths are limited: use the path relative to the working directory where that is shorter.
   const shortest =
     [dataDir, relative(process.cwd(), dataDir) || '.'].sort((a, b) => a.length - b.length)[0] ?? dataDir
   const paths = { lockPath: join(shortest, 'lock.sock'), socketPath: join(shortest, 'postgres.sock') }
@@ -18,7 +18,7 @@ export function pathsIn(dataDir: string) {
   return paths
 }
 
-/** Makes a directory for this user alone. @throws OperatorError when that is not possible. */
+/** Makes a directory that only this user can access. @throws OperatorError when that fails */
 export async function makePrivateDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
@@ -29,8 +29,9 @@ export async function makePrivateDirectory(path: string): Promise<void> {
 }
 
 /**
- * Holds a listening socket as a lock: the kernel gives it up when the process dies, however it dies, and nothing
- * has to guess whether a process id of yesterday is still the same process.
+ * Takes a lock by listening on a Unix socket; undefined if another process holds it. The kernel
+ * releases the lock however the process dies. A lock file would name a process id, which another
+ * process may have by then.
  */
 export async function takeLock(path: string): Promise<Server | undefined> {
   if (await isListening(path)) return undefined
@@ -44,7 +45,7 @@ export async function takeLock(path: string): Promise<Server | undefined> {
   })
 }
 
-/** Whether a process has this socket open. */
+/** Whether a process listens on this socket. */
 export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)

@@ -8,10 +8,10 @@ import { isListening, makePrivateDirectory, pathsIn, takeLock } from './data-dir
 import { unpackDatabase } from './first-start.js'
 import { syncedFiles } from './synced-files.js'
 
-/** The service itself, and commands that are run beside it. */
+/** Enough for the service and the commands that run beside it. */
 const MAX_CONNECTIONS = 8
 
-/** Where PGlite's own would not do: it takes 128 MB for pages, and waits for no disk. */
+/** Overrides of PGlite's defaults, which are 128 MB of shared buffers and no fsync. */
 const SETTINGS = ['shared_buffers=8MB', 'fsync=on', 'wal_sync_method=fsync']
 
 export interface Embedded {
@@ -20,10 +20,11 @@ export interface Embedded {
 }
 
 /**
- * PostgreSQL inside this process (PGlite) with its files under `dataDir`, behind a Unix socket in that directory:
- * the same driver and the same SQL as with a server, and no port that other users of the machine could reach.
+ * PostgreSQL inside this process (PGlite) with its files under `dataDir`, behind a Unix socket in
+ * that directory. The driver and the SQL are the same as with a server, and there is no port that
+ * other users of the machine could reach.
  *
- * @throws OperatorError when another process has the directory.
+ * @throws OperatorError when another process has the directory, or the database cannot be opened
  */
 export async function openEmbedded(dataDir: string): Promise<Embedded> {
   const { lockPath, socketPath } = pathsIn(dataDir)
@@ -53,9 +54,9 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
 }
 
 async function openDatabase(directory: string): Promise<PGlite> {
-  // V8 would spend a core and memory on optimising PGlite's code, and checks would be no faster for it.
+  // V8 would spend a core and memory on optimising PGlite's code, without making checks faster.
   setFlagsFromString('--liftoff-only')
-  // Loaded here, because who has stores of their own need not wait for it.
+  // Imported lazily: with external stores, the start must not wait for PGlite.
   const [{ PGlite }, fs] = await Promise.all([import('@electric-sql/pglite'), syncedFiles(directory)])
   const startParams = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])]
   try {
@@ -66,7 +67,10 @@ async function openDatabase(directory: string): Promise<PGlite> {
   }
 }
 
-/** The database of the process that has `dataDir` open now, for a command run beside it; undefined when none has. */
+/**
+ * The database of the process that has `dataDir` open, for a command that runs beside it. Undefined
+ * when no process has it open.
+ */
 export async function joinEmbedded(dataDir: string): Promise<Embedded | undefined> {
   const { lockPath, socketPath } = pathsIn(dataDir)
   if (!(await isListening(lockPath))) return undefined

@@ -8,17 +8,18 @@ import { OperatorError } from '../../refusals/operator-error.js'
 /** Made by `npm run build`: see empty-database.mjs. */
 const EMPTY_DATABASE = fileURLToPath(new URL('dist/empty-database.tar.gz', PACKAGE_FOLDER))
 
-/** Bytes of the archive that are read at once: by default all, and then all that is in it is in memory. */
+/** How much of the archive is read at a time, in bytes. By default tar reads and unpacks all of it. */
 const READ_AT_ONCE = 64 * 1024
 
-/** Files that are flushed at the same time: the disk joins what comes together. */
+/** Concurrent flushes: the disk merges flushes that arrive together. */
 const FLUSHED_AT_ONCE = 16
 
 /**
- * Puts an empty database into `directory` where there is none. It is unpacked beside its place and renamed when it is on
- * the disk: a first start that is cut off leaves nothing that the next one takes for a database.
+ * Puts an empty database into `directory` unless one is there. It is unpacked beside its place,
+ * flushed, then renamed: an interrupted first start leaves nothing that the next one takes for a
+ * database.
  *
- * @throws OperatorError when it cannot be written, or something else is in its place.
+ * @throws OperatorError when it cannot be written, or something else is in its place
  */
 export async function unpackDatabase(directory: string): Promise<void> {
   if (existsSync(join(directory, 'PG_VERSION'))) return
@@ -36,10 +37,10 @@ export async function unpackDatabase(directory: string): Promise<void> {
 }
 
 async function unpack(directory: string): Promise<void> {
-  // Loaded here, because it is needed once in the life of a database.
+  // Imported lazily: needed once in the life of a database.
   const { extract } = await import('tar')
   await mkdir(directory, { mode: 0o700 })
-  // Nothing else goes on yet, and many small files are written sooner one after the other.
+  // Synchronous: nothing else runs yet, and many small files are written faster one by one.
   extract({ file: EMPTY_DATABASE, cwd: directory, strict: true, sync: true, maxReadSize: READ_AT_ONCE })
   const paths = [
     directory,
@@ -48,7 +49,7 @@ async function unpack(directory: string): Promise<void> {
   while (paths.length > 0) await Promise.all(paths.splice(-FLUSHED_AT_ONCE).map(flush))
 }
 
-/** Waits until a file or a directory is on the disk. */
+/** Flushes a file or a directory to the disk (fsync). */
 async function flush(path: string): Promise<void> {
   const file = await open(path)
   try {

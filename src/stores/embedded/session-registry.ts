@@ -6,10 +6,10 @@ import {
   type SessionRegistry,
 } from '../session-registry.js'
 
-/** Entries between two sweeps for expired ones. */
+/** Joins between two sweeps for expired entries. */
 const SWEEP_EVERY = 10_000
 
-/** The registry of embedded mode: the same max-register as in Redis, in the memory of the only process. */
+/** R in embedded mode: the same max-register as in Redis, in the memory of the only process. */
 export function createMemorySessionRegistry(): SessionRegistry {
   const entries = new Map<number, RegistryEntry & { until: number }>()
   let joins = 0

@@ -2,8 +2,8 @@ import { fsyncSync } from 'node:fs'
 import type { NodeFS } from '@electric-sql/pglite/nodefs'
 
 /**
- * Files for PGlite that `fsync` reaches. Its own have no such call: a power cut could then take back what was
- * answered before, or damage the database.
+ * PGlite's files on disk, with an `fsync`. PGlite's own class has none: a power cut could undo
+ * commits that were acknowledged, or damage the database.
  */
 export async function syncedFiles(directory: string): Promise<NodeFS> {
   const { NodeFS } = await import('@electric-sql/pglite/nodefs')

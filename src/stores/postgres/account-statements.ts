@@ -4,15 +4,16 @@ import type { Database } from './postgres.js'
 import { userLogin } from './schema.js'
 
 /**
- * Every statement on accounts, prepared. Those that write carry their own deadline, in milliseconds of the database's
- * clock, and say in their WHERE what must still be so: no row means that something has moved, or that it is too late.
+ * All statements on accounts, prepared. Each write carries its own deadline, in milliseconds of the
+ * database's clock, and repeats in its WHERE what must still hold. No row means that something has
+ * changed, or that the deadline has passed.
  */
 export function prepareAccountStatements(database: Database) {
   const { placeholder } = sql
   const now = sql`clock_timestamp()`
   const nowMs = inMilliseconds(now)
 
-  // Strictly increasing per user, and ahead of a database that came back without its last commits.
+  // Strictly increasing per user, and above the stamps that a restored database has lost.
   const nextStamp = sql`greatest(${userLogin.lastLoginStamp} + 1, (${nowMs})::bigint)`
   const heldSession = {
     userId: userLogin.userId,
@@ -47,7 +48,7 @@ export function prepareAccountStatements(database: Database) {
   const ended = { sessionId: null, lastLoginStamp: nextStamp }
   const newHash = { password: sql`${placeholder('passwordHash')}` }
 
-  /** As text, because the query builder cannot insert on a condition. Written once, like the others. */
+  /** As text: drizzle cannot insert conditionally. Built once, like the prepared statements. */
   const addUser = new PgDialect().sqlToQuery(sql`
     insert into ${userLogin} (mobile, password)
     select ${placeholder('mobile')}::text, ${placeholder('passwordHash')}::text where ${beforeDeadline}
@@ -60,7 +61,7 @@ export function prepareAccountStatements(database: Database) {
     return row
   }
 
-  // Not by a regular expression, which takes PostgreSQL ten times as long.
+  // A regular expression would take PostgreSQL ten times as long.
   const costsOfPage = new PgDialect().sqlToQuery(sql`
     select max(user_id)::float8 as last, coalesce(json_agg(distinct substr(password, 5, 2)) filter (
              where length(password) = 60 and left(password, 4) in ('$2a$', '$2b$', '$2y$')), '[]') as costs
@@ -76,7 +77,7 @@ export function prepareAccountStatements(database: Database) {
   const change = (set: Changes, where: SQL | undefined) => database.update(userLogin).set(set).where(where)
   const update = (name: string, set: Changes, where: SQL | undefined) =>
     change(set, where).returning(heldSession).prepare(name)
-  /** What operators do, who are shown the user as it is then. */
+  /** Changes by operators; they return the account as it is afterwards. */
   const administer = (name: string, set: Changes) =>
     change(set, and(sameUser, beforeDeadline)).returning(account).prepare(name)
 
@@ -141,7 +142,7 @@ export type AccountStatements = ReturnType<typeof prepareAccountStatements>
 
 type Changes = PgUpdateSetSource<typeof userLogin>
 
-/** What a new account begins with. `deadline` in milliseconds of the database's clock. */
+/** A new account. `deadline` in milliseconds of the database's clock. */
 export interface NewAccount {
   mobile: string
   passwordHash: string
@@ -155,15 +156,15 @@ interface AddedRow {
 }
 
 /**
- * The costs of some users' bcrypt hashes as they are spelled there, each once; `last` of the users,
- * null where there is none.
+ * One page of users. `costs`: the distinct bcrypt costs of their hashes, as text. `last`: the last
+ * user id, null if the page is empty.
  */
 export interface CostsOfPage {
   last: number | null
   costs: string[]
 }
 
-/** A time in milliseconds as floating point: a JavaScript Date would cut the microseconds off. */
+/** A time in milliseconds, as floating point: a JavaScript Date would drop the microseconds. */
 function inMilliseconds(time: SQL): SQL {
   return sql`(extract(epoch from ${time}) * 1000)::double precision`
 }

@@ -2,7 +2,7 @@ import type { AccountStatements, CostsOfPage, NewAccount } from './account-state
 import { createEntryReader, type Entries } from './entries.js'
 import type { Postgres } from './postgres.js'
 
-/** What the authority holds about a user's session. Times in milliseconds of the database's clock. */
+/** A user's session state in D. Times in milliseconds of the database's clock. */
 export interface SessionState {
   userId: number
   /** Orders the user's logins and endings; null before the first login. */
@@ -12,13 +12,13 @@ export interface SessionState {
   expiresAt: number | null
 }
 
-/** The same, and when the database said it. */
+/** A session state, the user's status, and when the database read them. */
 export interface SessionReading extends SessionState {
   status: 'active' | 'disabled'
   clock: ClockReading
 }
 
-/** A user as the authority knows them. `lastLogin` and `createdAt` in milliseconds since the epoch. */
+/** A user in D. `lastLogin` and `createdAt` in milliseconds since the epoch. */
 export interface Account extends SessionReading {
   mobile: string
   passwordHash: string
@@ -26,13 +26,16 @@ export interface Account extends SessionReading {
   createdAt: number
 }
 
-/** One moment on two clocks: the database's, in epoch milliseconds, and this process's monotonic one. */
+/**
+ * One moment on two clocks: the database's, in epoch milliseconds, and this process's monotonic
+ * one.
+ */
 export interface ClockReading {
   database: number
   monotonic: number
 }
 
-/** What a login's commit needs. `deadline` in milliseconds of the database's clock. */
+/** Parameters of a login's commit. `deadline` in milliseconds of the database's clock. */
 export interface BeginSession {
   userId: number
   seenStamp: number | null
@@ -44,7 +47,9 @@ export interface BeginSession {
   deadline: number
 }
 
-/** What an operator's change of a user needs. `deadline` in milliseconds of the database's clock. */
+/**
+ * Parameters of an operator's change to a user. `deadline` in milliseconds of the database's clock.
+ */
 export interface AccountChange {
   userId: number
   deadline: number
@@ -60,11 +65,11 @@ export interface BegunSession {
 export type Accounts = ReturnType<typeof createAccounts>
 
 /**
- * The users and their sessions in PostgreSQL: the authority of the session protocol. Every write is one
- * statement that carries its own deadline, because a statement that the caller gave up can still run: a
- * server that was stopped commits it when it wakes.
+ * D: the users and their session state in PostgreSQL, the authority of the session protocol. Every
+ * write is one statement that carries its own deadline, because PostgreSQL may execute a statement
+ * after this process stopped waiting for it: a stopped server commits it when it resumes.
  *
- * Every method throws Unavailable when PostgreSQL does not do its part in time.
+ * Every method throws Unavailable when PostgreSQL does not answer in time.
  */
 export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run' | 'check'>) {
   const entriesOf = createEntryReader()
@@ -101,18 +106,24 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return read(await postgres.run((statements) => statements.findSession.execute({ userId }), limitMs))
   }
 
-  /** What D says of these users: what a check compares, and nothing more. */
+  /** The entries of these users in D: exactly what a check compares. */
   function readEntries(userIds: readonly number[]): Promise<Entries> {
     return postgres.check((sql) => entriesOf(sql, userIds))
   }
 
-  /** The commit point of a login. Undefined when hash, status or stamp have moved, or the deadline has passed. */
+  /**
+   * The commit point of a login. Undefined when hash, status or stamp has changed, or the deadline
+   * has passed.
+   */
   async function beginSession(begin: BeginSession, limitMs: number): Promise<BegunSession | undefined> {
     const [row] = await postgres.run((statements) => statements.beginSession.execute({ ...begin }), limitMs)
     return row && { stamp: held(row.stamp), issuedAt: row.issuedAt, expiresAt: held(row.expiresAt) }
   }
 
-  /** Ends exactly this session. Undefined when it is not the user's session any more, or the deadline has passed. */
+  /**
+   * Ends exactly this session. Undefined when it is no longer the user's session, or the deadline
+   * has passed.
+   */
   async function endSession(
     end: { userId: number; sessionId: string; stamp: number; deadline: number },
     limitMs: number,
@@ -121,7 +132,10 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return row
   }
 
-  /** Sets a new password and ends this session in one statement; the verified hash must still be the stored one. */
+  /**
+   * Sets a new password and ends this session, in one statement. Undefined when the session, the
+   * stored hash or the status has changed, or the deadline has passed.
+   */
   async function changePassword(
     change: {
       userId: number
@@ -138,24 +152,30 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
   }
 
   /**
-   * Ends whatever session the user has, and gives the account as it is then. Undefined when there is no such user, or the
-   * deadline has passed.
+   * Ends the user's session, if any. Returns the account as it is afterwards; undefined when there
+   * is no such user, or the deadline has passed.
    */
   async function endAnySession(change: AccountChange, limitMs: number): Promise<Account | undefined> {
     return read(await postgres.run((statements) => statements.endAnySession.execute({ ...change }), limitMs))
   }
 
-  /** Refuses the user's logins from now on and ends the session. Gives the same as endAnySession. */
+  /**
+   * Disables the user, which refuses further logins, and ends the session. Returns the same as
+   * endAnySession.
+   */
   async function disable(change: AccountChange, limitMs: number): Promise<Account | undefined> {
     return read(await postgres.run((statements) => statements.disable.execute({ ...change }), limitMs))
   }
 
-  /** Lets the user log in again. Gives the same as endAnySession. */
+  /** Allows the user to log in again. Returns the same as endAnySession. */
   async function enable(change: AccountChange, limitMs: number): Promise<Account | undefined> {
     return read(await postgres.run((statements) => statements.enable.execute({ ...change }), limitMs))
   }
 
-  /** Sets a new password without asking for the old one, and ends the user's session. Gives the same as endAnySession. */
+  /**
+   * Sets a new password without asking for the old one, and ends the session. Returns the same as
+   * endAnySession.
+   */
   async function setPassword(
     change: AccountChange & { passwordHash: string },
     limitMs: number,
@@ -172,35 +192,41 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return row && { userId: Number(row.user_id), createdAt: row.created_at }
   }
 
-  /** Whether there is any user at all. */
+  /** Whether any user exists. */
   async function any(): Promise<boolean> {
     return (await postgres.run((statements) => statements.any.execute())).length > 0
   }
 
-  /** Every session that has not ended or expired. Reads the whole table: for the embedded start only. */
+  /**
+   * Every session that has not ended or expired. Reads the whole table: for the embedded start
+   * only.
+   */
   async function liveSessions(): Promise<SessionState[]> {
     return postgres.run((statements) => statements.liveSessions.execute(), 10_000)
   }
 
-  /** With what costs the hashes of so many users after this one are stored. */
+  /** The bcrypt costs of the next `rows` users whose id is above `after`. */
   function readCosts(after: number, rows: number): Promise<CostsOfPage> {
     return postgres.run((statements) => statements.readCosts(after, rows))
   }
 
-  /** The moment that it is for the database, for deadlines where no row has said it. */
+  /** The database's clock now, for the deadline of a statement that no read precedes. */
   async function readClock(): Promise<ClockReading> {
     const [row] = await postgres.run((statements) => statements.readClock.execute())
     if (!row) throw new Error('a select without a table gave no row')
     return { database: row.now, monotonic: performance.now() }
   }
 
-  /** Over the connection that checks use. */
+  /** Asks over the connection that checks use. */
   async function ping(): Promise<void> {
     await postgres.check((sql) => sql`select 1`)
   }
 }
 
-/** Notes when a row arrived: the database's clock at that moment is at least `now`, so deadlines err to the early side. */
+/**
+ * Adds when the row arrived. The database's clock is at least `now` at that moment, so deadlines
+ * err on the early side.
+ */
 function read<R extends { now: number }>([row]: R[]): (Omit<R, 'now'> & { clock: ClockReading }) | undefined {
   if (!row) return undefined
   const { now, ...rest } = row

@@ -5,29 +5,29 @@ import { readTlsFiles } from '../../config/store-urls/tls-files.js'
 import { OperatorError } from '../../refusals/operator-error.js'
 
 /**
- * How to reach PostgreSQL: a URL, or the Unix socket of the embedded one. Behind a pooler that gives
- * every transaction another connection (`transaction`), nothing may be left in a connection, and
- * nothing can be told to it beforehand.
+ * How to reach PostgreSQL: by URL, or by the Unix socket of the embedded one. `transaction` means a
+ * pooler that gives every transaction another connection: sessions then keep nothing between
+ * transactions, neither prepared statements nor settings.
  */
 export type PostgresAddress = { url: string; pooling?: 'session' | 'transaction' } | { socketPath: string }
 
-/** What an address says, in the driver's terms. */
+/** An address in the driver's terms. */
 export interface Target {
   host?: string
   port?: number
-  /** A Unix socket, which is then used in place of host and port. */
+  /** A Unix socket, used instead of host and port. */
   path?: string
   user?: string
   password?: string
   database?: string
   ssl: ConnectionOptions | false
-  /** What PostgreSQL is told at the beginning of a session. */
+  /** Parameters that are sent at the start of a session. */
   connection: Record<string, string>
 }
 
 const DEFAULT_PORT = 5432
 
-/** Parameters of a URL that PostgreSQL itself is told. */
+/** URL parameters that are passed on to PostgreSQL as session parameters. */
 const SESSION_PARAMETERS = [
   'application_name',
   'options',
@@ -37,10 +37,10 @@ const SESSION_PARAMETERS = [
 ]
 
 /**
- * Reads an address, and the files for TLS that it names. Parameters of a URL come before what stands
- * in front of them.
+ * Reads an address, and the TLS files that it names. The parameters `host`, `port`, `user` and
+ * `password` override the same parts of the URL.
  *
- * @throws OperatorError when a file cannot be read any more.
+ * @throws OperatorError when the URL is invalid, or a file cannot be read
  */
 export function targetOf(address: PostgresAddress): Target {
   if ('socketPath' in address) {
@@ -69,8 +69,8 @@ export function targetOf(address: PostgresAddress): Target {
 }
 
 /**
- * Every mode but `disable` and `no-verify` asks for a certificate that an authority vouches for, and
- * that is made out to this host: `verify-full`, whatever libpq would make of `prefer` or `require`.
+ * Every mode except `disable` and `no-verify` means `verify-full`: a certificate from a trusted
+ * authority, issued to this host. libpq would accept less for `prefer` or `require`.
  */
 function tlsOf(host: string, parameters: URLSearchParams): ConnectionOptions | false {
   const given: Partial<Record<string, string>> = Object.fromEntries(parameters)
@@ -83,19 +83,25 @@ function tlsOf(host: string, parameters: URLSearchParams): ConnectionOptions | f
   if (!isAskedFor || mode === 'disable') return false
   return {
     host,
-    // RFC 6066, section 3: no address is a server's name.
+    // RFC 6066, section 3: a server name is never an IP address.
     ...(isIP(host) === 0 && { servername: host }),
     ...(mode === 'no-verify' || (!mode && ssl === 'no-verify') ? { rejectUnauthorized: false } : {}),
     ...files,
   }
 }
 
-/** Behind a transaction pooler the next statement may find another session, without those prepared. */
+/**
+ * Whether prepared statements persist. Behind a transaction pooler the next statement may run in
+ * another session, without them.
+ */
 export function keepsStatements(address: PostgresAddress): boolean {
   return 'socketPath' in address || address.pooling !== 'transaction'
 }
 
-/** Not behind a transaction pooler, and not in PGlite, which is one session for all its connections. */
+/**
+ * Whether every connection has its own session. Not behind a transaction pooler, and not in PGlite,
+ * which has one session for all connections.
+ */
 export function hasOwnSessions(address: PostgresAddress): boolean {
   return !('socketPath' in address) && address.pooling !== 'transaction'
 }

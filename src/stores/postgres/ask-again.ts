@@ -1,10 +1,13 @@
-/** An answer usually takes a millisecond or less; so long, in milliseconds, only where what should give it waits for a core. */
+/**
+ * When a question counts as late, in milliseconds. An answer usually takes one or less; it is late
+ * when the process that should give it waits for a core.
+ */
 const LATE_MS = 20
 
 /**
- * Makes a question that is late be asked a second time, of another, and takes whichever answer comes first: one that
- * changes nothing may be asked as often as one likes, and the later asking is the fresher. Only one question at a time is asked
- * again, so that a store which is slow as a whole has no more to do.
+ * Hedges late questions: asks once more, over another connection, and takes the first answer. The
+ * question must change nothing, so it may be repeated; the second answer is the fresher one. Only
+ * one question at a time is hedged, so that a store that is slow as a whole gets no more work.
  */
 export function createAskAgain() {
   let asking = false

@@ -5,30 +5,30 @@ import { keepsStatements, type PostgresAddress, targetOf } from './address.js'
 
 export interface ConnectionSettings {
   address: PostgresAddress
-  /** What PostgreSQL is told at the beginning of the session, unless the URL says otherwise. */
+  /** Session parameters. Those in the URL override them. */
   session: Record<string, string>
   /** How long connecting may take, in milliseconds. */
   connectMs: number
-  /** A connection that has been asked and says nothing for so long, in milliseconds, is lost. */
+  /** A connection that owes an answer is lost after this much silence, in milliseconds. */
   silenceMs?: number
-  /** How long it should be used, in milliseconds. */
+  /** How long the connection should be used, in milliseconds. */
   lifetimeMs?: number
   onLost?: () => void
 }
 
 export type Connection = ReturnType<typeof openConnection>
 
-/** PostgreSQL's answer to the question for TLS where it speaks none: `N`. */
+/** PostgreSQL's answer `N` to an SSLRequest: it does not speak TLS. */
 const NO_TLS = 78
 
 /**
- * One connection to PostgreSQL, which comes about when it is first asked. When it is lost, what was
- * asked fails and nothing more can be.
+ * One connection to PostgreSQL, opened by the first statement. When it is lost, pending statements
+ * fail, and it takes no new ones.
  *
- * It is a client of the driver with exactly one socket. A pool of the driver keeps an entry of every
- * statement for good (bench/postgres-pool-leak.mjs). And the driver would reconnect by itself: at once
- * and without end where a server accepts and hangs up, with the statement of the lost connection still
- * noted as the one to be answered next.
+ * It is an instance of the driver with exactly one socket, for two reasons. A pool of the driver
+ * leaks an entry per statement (bench/postgres-pool-leak.mjs). And the driver reconnects by itself:
+ * without pause or end if a server accepts and hangs up, and with the statement of the lost
+ * connection still marked as the next to be answered.
  */
 export function openConnection({
   address,
@@ -52,7 +52,7 @@ export function openConnection({
     connection: { ...session, ...target.connection },
     max: 1,
     prepare: keepsStatements(address),
-    // Else types of arrays are asked for at every connect.
+    // Otherwise the driver queries the array types at every connect.
     fetch_types: false,
     connect_timeout: connectMs / 1000,
     idle_timeout: 0,
@@ -66,7 +66,11 @@ export function openConnection({
 
   return { sql, ask, isExpired, close }
 
-  /** Does something over this connection. @throws RefusedByPostgres, or whatever has become of the connection */
+  /**
+   * Runs `work` over this connection.
+   *
+   * @throws RefusedByPostgres, or the error that ended the connection
+   */
   async function ask<T>(work: () => Promise<T>): Promise<T> {
     if (unanswered++ === 0 && silenceMs !== undefined) silence = setTimeout(lose, silenceMs)
     try {
@@ -86,7 +90,7 @@ export function openConnection({
     return performance.now() > expiresAt
   }
 
-  /** When everything is answered. */
+  /** Closes the connection once everything is answered. */
   async function close(): Promise<void> {
     if (unanswered > 0) {
       await new Promise<void>((resolve) => {
@@ -105,7 +109,7 @@ export function openConnection({
 
   async function hangUp(): Promise<void> {
     await sql.end({ timeout: 0 })
-    // A hung server never answers the farewell.
+    // A hung server never closes its side.
     socket?.destroy()
   }
 
@@ -116,7 +120,7 @@ export function openConnection({
     }
     const { path, host = '', port = 0, ssl } = target
     socket = path === undefined ? connect({ host, port, noDelay: true, keepAlive: true }) : connect({ path })
-    // The driver goes on with TLS whatever the answer is.
+    // The driver starts the TLS handshake whatever the answer is.
     if (ssl) {
       socket.once('data', ([answer]) => {
         speaksNoTls = answer === NO_TLS
@@ -125,7 +129,7 @@ export function openConnection({
     return socket
   }
 
-  /** The reason itself where the driver tells a consequence. */
+  /** Replaces an error by its cause where the driver reports only a consequence. */
   function explain(error: Error): Error {
     if (speaksNoTls) return new Error(SPEAKS_NO_TLS)
     if (!(error instanceof postgres.PostgresError)) return error
@@ -137,8 +141,8 @@ export function openConnection({
 const NO_PASSWORD = 'a password is asked for, and none is given'
 
 /**
- * A statement or a session that PostgreSQL refuses. Unlike the driver's error it has neither the
- * detail, which quotes rows, nor the parameters.
+ * PostgreSQL refuses a statement or a session. Unlike the driver's error, this one carries neither
+ * the detail, which quotes rows, nor the parameters.
  */
 export class RefusedByPostgres extends Error {
   constructor(
@@ -150,7 +154,7 @@ export class RefusedByPostgres extends Error {
   }
 }
 
-/** drizzle wraps errors in one whose message holds the parameters. */
+/** drizzle wraps errors in one whose message contains the parameters. */
 function rootOf(error: Error): Error {
   return error.cause instanceof Error ? rootOf(error.cause) : error
 }

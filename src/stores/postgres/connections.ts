@@ -1,11 +1,11 @@
 import type { Connection } from './connection.js'
 
-/** Opens a connection, and says when it is lost. */
+/** Opens a connection, which calls `onLost` when it is lost. */
 type Open<C extends Connection> = (onLost: () => void) => C
 
 /**
- * Several connections, each lent to one at a time, so that nobody waits behind a statement that waits
- * for a row. They are opened as they are needed.
+ * Up to `most` connections, opened on demand. Each serves one borrower at a time, so that no
+ * statement waits behind one that waits for a row lock.
  */
 export function createConnections<C extends Connection>(open: Open<C>, most: number) {
   const all = new Set<C>()
@@ -14,7 +14,7 @@ export function createConnections<C extends Connection>(open: Open<C>, most: num
 
   return { lend, close }
 
-  /** Does some work over an idle connection. @throws when none becomes idle within the limit */
+  /** Runs `work` over an idle connection. @throws Error when none becomes idle within the limit */
   async function lend<T>(work: (connection: C) => Promise<T>, limitMs: number): Promise<T> {
     const until = performance.now() + limitMs
     const connection = await take()
@@ -53,7 +53,10 @@ export function createConnections<C extends Connection>(open: Open<C>, most: num
   }
 }
 
-/** One connection for everybody at once: a statement is sent before those before it are answered. */
+/**
+ * One connection for all borrowers, pipelined: a statement is sent before earlier ones are
+ * answered.
+ */
 export function createSharedConnection(open: Open<Connection>) {
   let current: Connection | undefined
 

@@ -2,26 +2,27 @@ import { and, desc, eq, notInArray, sql } from 'drizzle-orm'
 import type { Database, Postgres } from './postgres.js'
 import { loginPlace } from './schema.js'
 
-/** Places that are kept of a user: the last ones. */
+/** How many places are kept per user: the most recent ones. */
 const MAX_PLACES = 10
 
 /** How long a place stays known without a login from it. */
 const KNOWN_FOR = '180 days'
 
-/** A login is noted again once the note is so old: a write for every login would be for nothing. */
+/** A login from a place is noted again only after this time: that saves a write per login. */
 const NOTED_FOR = '1 day'
 
 /**
- * Whether a user has logged in from a network before: `noted` within a day, `known` before that,
- * `new` never.
+ * Whether a user has logged in from a network before: `noted` within NOTED_FOR, `known` within
+ * KNOWN_FOR, otherwise `new`.
  */
 export type Familiarity = 'noted' | 'known' | 'new'
 
 export type LoginPlaces = ReturnType<typeof createLoginPlaces>
 
 /**
- * The networks that users have logged in from, in PostgreSQL. Every method throws Unavailable when
- * it does not answer in time.
+ * The networks that users have logged in from, in PostgreSQL.
+ *
+ * Every method throws Unavailable when PostgreSQL does not answer in time.
  */
 export function createLoginPlaces(postgres: Pick<Postgres<PlaceStatements>, 'run'>) {
   return { familiarity, note }
@@ -32,7 +33,7 @@ export function createLoginPlaces(postgres: Pick<Postgres<PlaceStatements>, 'run
   }
 
   /**
-   * Notes a login and forgets the oldest places. Harmless when it happens late or twice, so it
+   * Notes a login and forgets the oldest places. Harmless when it executes late or twice, so it
    * carries no deadline.
    */
   async function note(userId: number, network: string, limitMs?: number): Promise<void> {

@@ -16,29 +16,40 @@ import * as tables from './schema.js'
 
 const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('drizzle', PACKAGE_FOLDER)) }
 
-/** Key of the advisory lock that lets one instance migrate while the others wait: 'auth' in ASCII. */
+/**
+ * Key of the advisory lock that lets one instance migrate while the others wait: 'auth' in ASCII.
+ */
 const MIGRATION_LOCK = 0x61757468
 
-/** How long a statement may wait for the row of a user, in milliseconds: less than any caller waits for the statement. */
+/**
+ * Longest wait for the lock of a user's row, in milliseconds: less than any request waits for the
+ * statement.
+ */
 const LOCK_TIMEOUT_MS = 200
 
-/** How long a statement may take, in milliseconds, by PostgreSQL's own clock. */
+/** Longest run of a statement, in milliseconds, enforced by PostgreSQL. */
 const STATEMENT_TIMEOUT_MS = 300
 
 /**
- * A connection that has not come about, or not answered a statement, for so long is dead, in milliseconds: PostgreSQL itself ends
- * a statement sooner. An attempt whose packets were lost just before the server came back fits into the second in which answers
- * are right again.
+ * A connection that takes longer than this to open, or to answer a statement, is dead, in
+ * milliseconds: PostgreSQL itself ends a statement sooner. An attempt whose packets were lost just
+ * before the server came back still ends within the second that recovery may take.
  */
 const DEAD_AFTER_MS = 600
 
-/** How long the migration waits for a connection, in milliseconds: nobody waits for an answer. */
+/**
+ * How long a migration waits for a connection, in milliseconds: longer, because no request waits
+ * for it.
+ */
 const MIGRATION_CONNECT_MS = 5000
 
-/** How long a connection is used, in milliseconds: after a failover nobody should stay where they were. */
+/**
+ * How long a connection is used, in milliseconds: after a failover none must stay with the old
+ * server.
+ */
 const LIFETIME_MS = 600_000
 
-/** Connections for all that is not a check, opened as they are needed. */
+/** The most connections for everything except checks, opened on demand. */
 const MOST_CONNECTIONS = 9
 
 export type Database = PostgresJsDatabase<Record<string, never>> & { $client: Sql }
@@ -54,14 +65,15 @@ export interface Postgres<Statements> {
   /** Runs one prepared statement within `limitMs`. @throws Unavailable */
   run<T>(statement: (statements: Statements) => Promise<T>, limitMs?: number): Promise<T>
   /**
-   * Asks what changes nothing and waits for no lock, within STORE_LIMIT_MS: pipelined with the questions
-   * of others, and once more over another connection when the answer is late. @throws Unavailable
+   * Asks a question that changes nothing and waits for no lock, within STORE_LIMIT_MS. It is
+   * pipelined with other questions, and hedged over another connection when the answer is late.
+   * @throws Unavailable
    */
   check<T>(question: (sql: Sql) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
-/** Connections whose every statement is bounded in time, and which are replaced when they hang. */
+/** Connections that bound the time of every statement, and are replaced when they hang. */
 export function createPostgres<Statements>({
   address,
   log,
@@ -100,7 +112,7 @@ export function createPostgres<Statements>({
   }
 }
 
-/** What PostgreSQL is told at the beginning of every session, where that lasts as long as the connection. */
+/** Session parameters, for addresses where a session lasts as long as its connection. */
 const SESSION_LIMITS = {
   statement_timeout: String(STATEMENT_TIMEOUT_MS),
   lock_timeout: String(LOCK_TIMEOUT_MS),
@@ -118,7 +130,7 @@ function settingsFor(address: PostgresAddress): ConnectionSettings {
   return { address, session: { application_name: 'auth-service' }, connectMs: DEAD_AFTER_MS }
 }
 
-/** One connection, for as long as the work takes. */
+/** Opens a connection for the duration of `work`. */
 async function withConnection<T>(settings: ConnectionSettings, work: (sql: Sql) => Promise<T>): Promise<T> {
   const connection = openConnection(settings)
   try {
@@ -129,8 +141,10 @@ async function withConnection<T>(settings: ConnectionSettings, work: (sql: Sql) 
 }
 
 /**
- * Brings the schema up to this version. Safe when several instances do it at once: one migrates, the others
- * wait for it and find nothing left to do.
+ * Migrates the schema to this version. Safe when several instances do it at once: one migrates, the
+ * others wait and find nothing left to do.
+ *
+ * @throws OperatorError
  */
 export async function migrate(address: PostgresAddress): Promise<void> {
   const session = { application_name: 'auth-service migrate' }
@@ -146,7 +160,10 @@ export async function migrate(address: PostgresAddress): Promise<void> {
   }
 }
 
-/** Refuses a database that this version of the code was not written for. @throws OperatorError */
+/**
+ * Refuses a database without a lock_timeout, with the schema of another version, or with missing
+ * rights. @throws OperatorError
+ */
 export async function requireCurrentSchema(address: PostgresAddress): Promise<void> {
   await withConnection(limitedSettings(address), async (sql) => {
     await requireLockTimeout(sql)
@@ -159,8 +176,8 @@ export async function requireCurrentSchema(address: PostgresAddress): Promise<vo
 }
 
 /**
- * A table that a migration has added belongs to the role that migrated, and nobody else may even
- * read it.
+ * A table that a migration adds belongs to the role that migrated. Other roles cannot even read it
+ * without a grant.
  */
 async function requireGrants(sql: Sql): Promise<void> {
   const names = `{${Object.values(tables).map(getTableName).join()}}`
@@ -170,8 +187,7 @@ async function requireGrants(sql: Sql): Promise<void> {
 }
 
 /**
- * What the role may not even look at. @throws OperatorError, or the error itself where it is about
- * something else
+ * Explains a permission error. @throws OperatorError, or the error itself if it has another cause
  */
 function explainDenial(error: Error): never {
   throw error instanceof RefusedByPostgres && error.code === '42501' ? missingGrants(error.message) : error
@@ -184,8 +200,9 @@ function missingGrants(denial: string): OperatorError {
 }
 
 /**
- * A statement that waits for a lock beyond its deadline could still commit when it gets it: whoever sets the limit, there
- * must be one. A transaction pooler passes on none of ours, so the role has to have it.
+ * Requires a lock_timeout, wherever it is set: without one, a statement that waits for a lock
+ * beyond its deadline could still commit. A transaction pooler does not pass on ours, so the role
+ * needs its own.
  *
  * @throws OperatorError
  */
@@ -200,7 +217,7 @@ async function requireLockTimeout(sql: Sql): Promise<void> {
   )
 }
 
-/** Resolves once PostgreSQL answers a query. Rejects with the driver's error while it does not. */
+/** Resolves when PostgreSQL answers a query. Rejects with the driver's error when it does not. */
 export async function reachPostgres(address: PostgresAddress): Promise<void> {
   await withConnection({ ...settingsFor(address), silenceMs: DEAD_AFTER_MS }, (sql) => sql`select 1`)
 }
@@ -222,10 +239,13 @@ function newerSchema(): OperatorError {
   )
 }
 
-/** SQLSTATE classes and codes in which the server, and not the statement, is the reason. PostgreSQL, appendix A. */
+/** SQLSTATE classes and codes that blame the server, not the statement. PostgreSQL, appendix A. */
 const AWAY = /^(08|53|57|58|XX)|^(25006|55P03|40001|40P01)$/
 
-/** Whatever the driver itself reports is a connection that was lost or did not come about, and has a code only sometimes. */
+/**
+ * An error of the driver itself means a connection that was lost or failed to open. Only some of
+ * these errors have a code.
+ */
 function meansAway(error: Error): boolean {
   if (error instanceof RefusedByPostgres) return AWAY.test(error.code)
   return !isBug(error)

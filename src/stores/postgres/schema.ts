@@ -2,13 +2,13 @@ import { sql } from 'drizzle-orm'
 import { bigint, check, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
 /**
- * One row per user, and the authority on which session of that user counts: `last_login_stamp` orders the
- * user's logins and endings in milliseconds, `session_id` is null when nobody is logged in.
+ * One row per user, the authority on the user's session. `last_login_stamp` orders the user's
+ * logins and endings, in milliseconds; `session_id` is null when nobody is logged in.
  */
 export const userLogin = pgTable(
   'user_login',
   {
-    // mode 'number': the driver would otherwise hand out strings, and '2' === 2 is false.
+    // mode 'number': the driver would otherwise return strings, and '2' === 2 is false.
     userId: bigint('user_id', { mode: 'number' }).primaryKey().generatedByDefaultAsIdentity(),
     mobile: text('mobile').notNull().unique(),
     password: text('password').notNull(),
@@ -37,7 +37,10 @@ export const loginPlace = pgTable(
   (table) => [primaryKey({ columns: [table.userId, table.network] })],
 )
 
-/** One row per program that may ask about or change the sessions of others. Its secret is not kept, only the digest. */
+/**
+ * One row per service client: a program that may introspect or revoke sessions, or manage users.
+ * The secret is not stored, only its digest.
+ */
 export const serviceClient = pgTable(
   'service_client',
   {

@@ -4,7 +4,10 @@ import { serviceClient } from './schema.js'
 
 export type Permission = (typeof serviceClient.$inferSelect)['permissions'][number]
 
-/** Reading them comes before the two calls of a check in a request that is answered within 500 ms. */
+/**
+ * Time limit of a read, in milliseconds. It precedes the two calls of a check, in a request that is
+ * answered within 500 ms.
+ */
 const READ_LIMIT_MS = 200
 
 /** A program with credentials of its own. `secretDigest`: SHA-256 of its secret, base64url. */
@@ -17,21 +20,25 @@ export interface ServiceClient {
 
 export type ServiceClientRows = ReturnType<typeof createServiceClientRows>
 
-/** The service clients in PostgreSQL. Every method throws Unavailable when it does not answer in time. */
+/**
+ * The service clients in PostgreSQL.
+ *
+ * Every method throws Unavailable when PostgreSQL does not answer in time.
+ */
 export function createServiceClientRows(postgres: Pick<Postgres<ClientStatements>, 'run'>) {
   return { all, add, remove }
 
-  /** Every client, by name: a service has a handful of them. */
+  /** All service clients, ordered by name. There are only a handful. */
   function all(): Promise<ServiceClient[]> {
     return postgres.run((statements) => statements.allClients.execute(), READ_LIMIT_MS)
   }
 
-  /** Whether the client was added: not when the name is taken. */
+  /** Adds a service client. False when the name is taken. */
   async function add(client: Omit<ServiceClient, 'createdAt'>): Promise<boolean> {
     return (await postgres.run((statements) => statements.addClient(client))).length > 0
   }
 
-  /** Whether there was such a client. */
+  /** Removes a service client. False when there was none of that name. */
   async function remove(name: string): Promise<boolean> {
     return (await postgres.run((statements) => statements.removeClient.execute({ name }))).length > 0
   }

@@ -12,9 +12,9 @@ import type { RedisClient } from './redis.js'
 import { createRedisCall } from './session-registry.js'
 
 /**
- * One hash per key: a field per counter holds "failures opensAt pending leaseEnds", and `in_row`
- * the failures in a row of them all. Times are Redis's own, in milliseconds. The same rules as in
- * memory-attempt-counts.ts, tested by the same tests.
+ * One hash per key. A field per counter holds "failures opensAt pending leaseEnds"; `in_row` holds
+ * the failures in a row over all counters. Times are by Redis's clock, in milliseconds. The rules
+ * are those of ../embedded/attempt-counts.ts, tested by the same tests.
  */
 const COUNT = `
 local operation, counter = ARGV[1], ARGV[2]
@@ -66,7 +66,7 @@ declare module 'ioredis' {
   }
 }
 
-/** Counts in Redis, where all instances count together. */
+/** Counts in Redis, which all instances share. */
 export function createRedisAttemptCounts({
   redis,
   log,

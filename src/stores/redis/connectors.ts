@@ -8,9 +8,9 @@ import {
 } from 'ioredis'
 
 /**
- * ioredis hears one error of each socket, and Node.js may raise two: it refuses the certificate,
- * and then cannot read what came after it. Unheard, the second would end the process, whoever on
- * the way has sent it.
+ * ioredis listens for one error per socket, but Node.js may emit two: it rejects the certificate,
+ * then cannot read the data that follows. An error without a listener ends the process, and anyone
+ * on the network path can cause the second one.
  */
 function deafTo<Socket extends { on(event: 'error', listener: () => void): unknown }>(
   socket: Socket,
@@ -41,8 +41,8 @@ export class TlsConnector extends AbstractConnector {
   }
 }
 
-/** The same to the master that sentinels name, and to them. */
-// @ts-expect-error: ioredis opens its connections to sentinels in a method that it keeps to itself.
+/** Opens connections over TLS to the sentinels, and to the master that they name. */
+// @ts-expect-error: connectToSentinel is private in ioredis.
 export class TlsSentinelConnector extends SentinelConnector {
   constructor(options: unknown) {
     super(options as SentinelConnectionOptions)

@@ -9,8 +9,8 @@ import { TlsConnector } from './connectors.js'
 const ANSWER_LIMIT_MS = 500
 
 /**
- * In TLS 1.3 a client certificate is missed only after the handshake: so long, in milliseconds,
- * that is listened for.
+ * How long to listen after a handshake, in milliseconds: in TLS 1.3 the server rejects a missing
+ * client certificate only afterwards.
  */
 const OBJECTION_LIMIT_MS = 100
 
@@ -18,9 +18,9 @@ type Server = RedisSettings['servers'][number]
 type Tls = NonNullable<RedisSettings['tls']>
 
 /**
- * Why this Redis cannot be used, as each server tells that is named in the settings, and each
- * master that these name: the client of a cluster or of sentinels says only that none of them can
- * be, and of a failed handshake often no more than that the connection was closed.
+ * Why this Redis cannot be used: the errors of every server in the settings, and of every master
+ * that those servers name. For a cluster or sentinels ioredis reports only that none of them works,
+ * and for a failed handshake often only that the connection was closed.
  */
 export async function failuresOf(address: RedisSettings): Promise<Error[]> {
   const failures = await Promise.all(address.servers.map((server) => failuresAt(server, address)))
@@ -31,9 +31,9 @@ async function failuresAt(server: Server, address: RedisSettings): Promise<Error
   const { mode, tls, username, password, sentinelName = '' } = address
   const failure = tls && (await handshakeFailure(server, tls))
   if (failure) return [failure]
-  // A single server tells its client all the rest.
+  // For a single server, ioredis reports everything else.
   if (mode === 'single') return []
-  // Those of the settings are not for sentinels.
+  // The credentials in the settings are not for sentinels.
   const credentials = mode === 'cluster' && { ...(username && { username }), ...(password && { password }) }
   const masters: Server[] = []
   const refusal = await ask({ ...server, ...credentials, ...(tls && { tls }) }, async (redis) => {
@@ -73,7 +73,7 @@ async function ask(
     connectTimeout: ANSWER_LIMIT_MS,
     commandTimeout: ANSWER_LIMIT_MS,
   })
-  // What comes first says why; what follows, that the connection is closed.
+  // The first error says why. Later ones only say that the connection is closed.
   let first: Error | undefined
   redis.on('error', (error) => {
     first ??= error
@@ -109,8 +109,9 @@ function handshakeFailure(server: Server, tls: Tls): Promise<Error | undefined> 
 }
 
 /**
- * Redis takes the greeting of TLS for a command that goes on, and waits. What it is sent here is no
- * command either, but complete: it complains, and says nothing else.
+ * Whether the server answers without TLS. Redis takes the ClientHello of TLS for an incomplete
+ * command, and waits. The bytes sent here are invalid too, but complete: Redis answers with an
+ * error and nothing else.
  */
 function answersInTheClear({ host, port }: Server): Promise<boolean> {
   return new Promise((resolve) => {

@@ -8,18 +8,19 @@ import { failuresOf } from './failures.js'
 
 export type RedisClient = Redis | Cluster
 
-/** Two connections to one Redis: what is asked never waits behind, or goes down with, what is written. */
+/** Two connections to one Redis: reads never wait behind writes, nor fail with them. */
 export interface RedisConnections {
   reader: RedisClient
   writer: RedisClient
 }
 
 /**
- * Connections that fail fast: nothing queues while Redis is away, nothing is sent again after a reconnect (the caller
- * has been answered by then), and a silent connection is given up after a second.
+ * Connections that fail fast. No command queues while Redis is away. None is sent again after a
+ * reconnect, because its request has been answered by then. A silent connection is closed after a
+ * second.
  *
- * A demoted master refuses writes with READONLY: the writer reconnects until it has found the new master, and the
- * reader, which could go on being told old things, follows it there.
+ * A demoted master refuses writes with READONLY. The writer reconnects until it finds the new
+ * master. Then the reader reconnects too, which could otherwise keep reading outdated entries.
  */
 export function createRedis(address: RedisSettings): RedisConnections {
   let demoted = false
@@ -39,7 +40,7 @@ export function createRedis(address: RedisSettings): RedisConnections {
   return { reader, writer }
 }
 
-/** What the clients of all modes are told. */
+/** Options that all modes share. */
 type SharedOptions = Omit<
   RedisOptions,
   'host' | 'port' | 'path' | 'sentinels' | 'replyMapping' | 'himportFieldsets'
@@ -54,17 +55,19 @@ function connection(address: RedisSettings, reconnectOnError: ReconnectOnError =
     lazyConnect: true,
     connectTimeout: 500,
     socketTimeout: 1000,
-    // While it loads its data Redis says how many seconds that will take, and the client would look again only after these.
+    // While Redis loads its data, it announces how many seconds that takes, and ioredis would retry
+    // only then.
     maxLoadingRetryTime: 200,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // One command less that the service's user would have to be allowed.
+    // One command less that the service's Redis user needs permission for.
     disableClientInfo: true,
     retryStrategy,
     reconnectOnError,
   })
-  // Every failed command is reported by its caller; without a listener each reconnect would print a stack.
+  // The sender of a failed command reports it. Without a listener, ioredis prints a stack at each
+  // reconnect.
   redis.on('error', () => undefined)
   return redis
 }
@@ -85,12 +88,12 @@ function clientOf(
         name: sentinelName,
         sentinelRetryStrategy: retryStrategy,
         sentinelCommandTimeout: 500,
-        // Without the first, `tls` counts for nothing here; the second is for the sentinels, which
-        // get no password.
+        // ioredis ignores `tls` here without enableTLSForSentinelMode. sentinelTLS is for the
+        // sentinels, which get no password.
         ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls, Connector: TlsSentinelConnector }),
       })
     case 'cluster':
-      // Every node may answer where a slot is now; one that cannot is passed over, not waited for.
+      // Any node may say where a slot is now. A node that cannot is skipped, not waited for.
       return new Cluster([...servers], {
         redisOptions: shared,
         lazyConnect: true,
@@ -98,20 +101,21 @@ function clientOf(
         enableAutoPipelining: true,
         clusterRetryStrategy: retryStrategy,
         slotsRefreshTimeout: 500,
-        // How soon a failover is noticed where no command runs into it: whoever does is told by MOVED.
+        // How soon a failover is noticed if no command meets it. A command that meets it gets
+        // MOVED.
         slotsRefreshInterval: 1000,
         maxRedirections: 3,
         retryDelayOnFailover: 20,
         retryDelayOnClusterDown: 20,
         retryDelayOnTryAgain: 20,
-        // A certificate names a host: by default the client looks the address up first, and forgets
-        // the name.
+        // A certificate names a host. By default ioredis resolves the host first, and keeps only
+        // the address.
         ...(tls && { dnsLookup: (name, tell) => tell(null, name) }),
       })
   }
 }
 
-/** Credentials, database and TLS, as far as there are any. */
+/** Credentials, database and TLS, where given. */
 function accessTo({ username, password, database, tls }: Access): SharedOptions {
   return {
     ...(username && { username }),
@@ -122,18 +126,19 @@ function accessTo({ username, password, database, tls }: Access): SharedOptions 
 }
 
 /**
- * At once after a lost connection, then less and less often, but so that the last attempt whose packets were lost and the
- * pause after it fit into the second in which answers are right again.
+ * The pause before a reconnect, in milliseconds: none at first, then longer and longer. The last
+ * attempt whose packets were lost and the pause after it still fit into the second that recovery
+ * may take.
  */
 function retryStrategy(attempt: number): number {
   return attempt === 1 ? 0 : Math.min(25 * 2 ** attempt, 200) + Math.random() * 50
 }
 
 /**
- * Resolves once both connections are ready to serve.
+ * Resolves when both connections are ready to serve.
  *
- * @throws AggregateError with the reasons of the next failed attempt, or those of nodes that will
- *   never be let in
+ * @throws AggregateError with the reasons of the next failed attempt, or those of cluster nodes
+ *   that can never be used
  */
 export async function reachRedis(
   { reader, writer }: RedisConnections,
@@ -144,7 +149,8 @@ export async function reachRedis(
   } catch (error) {
     throw new AggregateError([...(await failuresOf(address)), error])
   }
-  // A master that is away stops its own users only; one that is not trusted is a mistake.
+  // A master that is away affects only its own users. An untrusted one is a mistake in the
+  // settings.
   const failures = address.mode === 'cluster' ? await failuresOf(address) : []
   const hopeless = failures.filter((failure) => isHopeless(describe(failure)))
   if (hopeless.length > 0) throw new AggregateError(hopeless)
@@ -158,16 +164,17 @@ function reach(redis: RedisClient): Promise<void> {
       if (error) reject(error)
       else resolve()
     }
-    // A server may hang up without a word, and a cluster whose name is not found emits no error.
+    // A server may close without an error, and a cluster whose host name is not found emits none.
     const closed = () => settle(new Error('the connection was closed'))
     redis.on('ready', settle).on('error', settle).on('close', closed)
-    // Its promise rejects with the first failure only; the events go on with every attempt.
+    // The promise rejects with the first failure only. The events report every attempt.
     if (redis.status === 'wait') redis.connect().catch(() => undefined)
   })
 }
 
 /**
- * Refuses a Redis that may evict keys under memory pressure: an evicted tombstone is a forgotten logout.
+ * Refuses a Redis that may evict keys under memory pressure: an evicted tombstone is a forgotten
+ * logout.
  *
  * @throws OperatorError
  */
@@ -186,7 +193,10 @@ export async function requireNoEviction(redis: RedisClient, log: StoreLog): Prom
   }
 }
 
-/** Says goodbye, or closes the sockets where Redis does not answer: `quit` rejects while it is away. */
+/**
+ * Closes both connections with QUIT, or without it where Redis does not answer: `quit` rejects
+ * while Redis is away.
+ */
 export async function closeRedis({ reader, writer }: RedisConnections): Promise<void> {
   await Promise.all([reader, writer].map(close))
 }

@@ -9,11 +9,12 @@ import { createStoreCall, isBug, type StoreLog } from '../store-call.js'
 import type { RedisConnections } from './redis.js'
 
 /**
- * Stamps are compared as decimal text, by length and then letter by letter: Lua's numbers are doubles. A value of
- * another form (an older system's raw token) counts as stamp 0. An equal entry is written again rather than
- * skipped: a join that succeeds has also proved that Redis takes writes. DEL is never used: it would forget
- * the stamp that keeps late writes out. Nor does an entry ever expire earlier than the one before it would have: when
- * the lifetime of tokens is made shorter, the older ones still live as long as they say.
+ * Stamps are compared as decimal text, by length and then character by character: Lua's numbers are
+ * doubles. A value in another format (an older system's raw token) counts as stamp 0. An equal
+ * entry is written again, not skipped: a join that succeeds also proves that Redis accepts writes.
+ * DEL is never used: it would forget the stamp that keeps late writes out. An entry never expires
+ * earlier than the one that it replaces: if the token lifetime is shortened, older tokens keep the
+ * expiry that they carry.
  */
 const JOIN = `
 local held = redis.call('GET', KEYS[1])
@@ -45,10 +46,10 @@ interface Needs {
   log: StoreLog
 }
 
-/** The registry in Redis: `jwt_token:<user id>` holds the entry as it is spelled. */
+/** R in Redis: `jwt_token:<user id>` holds the entry. */
 export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegistry {
   const { reader, writer } = redis
-  // EVALSHA, and EVAL where Redis has forgotten the script.
+  // ioredis sends EVALSHA, and EVAL if Redis does not have the script.
   writer.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
   const call = createRedisCall(log)
 
@@ -58,7 +59,7 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
     return call(() => reader.mget(userIds.map(keyOf)))
   }
 
-  /** No command asks for keys of several slots: the client sends the commands for one node together. */
+  /** No command reads keys of several slots. ioredis pipelines the GETs for one node. */
   function readFromNodes(userIds: readonly number[]): Promise<(string | null | Error)[]> {
     return Promise.all(userIds.map((userId) => call(() => reader.get(keyOf(userId))).catch(asError)))
   }
@@ -82,7 +83,10 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
   }
 }
 
-/** Any error of the client means that Redis is away, read-only, full or loading; a programming error does not. */
+/**
+ * Any error of ioredis means that Redis is away, read-only, full or loading. A bug in our own code
+ * does not.
+ */
 export function createRedisCall(log: StoreLog) {
   return createStoreCall({ store: 'redis', log, meansAway: (error) => !isBug(error) })
 }
