@@ -1,4 +1,7 @@
-/** Runs autocannon with the options in the file named by the first argument, and prints what came of it as JSON. */
+/**
+ * Runs autocannon with the options in the file named by the first argument. Prints the result as
+ * JSON.
+ */
 import { readFileSync } from 'node:fs'
 import autocannon from 'autocannon'
 

@@ -1,14 +1,17 @@
-/** What is promised of the service's speed, and how it came out. */
+/** A figure that is promised of the service's speed, and what was measured. */
 export interface Figure {
   name: string
-  /** What a good value is: at least, or at most, these. */
+  /** Whether values must be at least, or at most, `floor`, `must` and `aim`. */
   better: 'higher' | 'lower'
-  /** What no change may fall behind: well below what was last measured, so that only a slower service gets there. */
+  /**
+   * No change may fall behind this. It is far from what was last measured, so that only a slower
+   * service gets there.
+   */
   floor: number
   must: number
   aim: number
   unit: string
-  /** One value per round. Empty where it was not measured. */
+  /** One value per round. Empty if not measured. */
   values: number[]
   /** Why it was not measured. */
   notMeasured?: string
@@ -42,7 +45,8 @@ const FIGURES = {
   flood: {
     name: 'GET /identify p99 during a flood of logins, against quiet',
     better: 'lower',
-    // A quiet second has a 99th percentile of 2 to 20 ms: only an event loop that waits for hashing gets this far.
+    // In quiet seconds, p99 varies from 2 to 20 ms. Only an event loop that waits for hashing gets
+    // this far.
     floor: 25,
     must: 3,
     aim: 2,
@@ -133,7 +137,7 @@ export function median(values: number[]): number {
     : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
 }
 
-/** Whether a value that was measured is as good as `wanted`. */
+/** Whether the median of the values reaches `wanted`. */
 export function reaches({ values, better }: Figure, wanted: number): boolean {
   return better === 'higher' ? median(values) >= wanted : median(values) <= wanted
 }

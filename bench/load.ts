@@ -8,13 +8,15 @@ import { GATEWAY } from '../test/faults/clients.js'
 import { basic } from '../test/helper.js'
 import { findProgram } from '../test/support/servers.js'
 
-/** Connections that ask as fast as they are answered. */
+/**
+ * Connections of the load generator. Each sends a request as soon as the one before it is answered.
+ */
 export const CONNECTIONS = 64
 
-/** How often, in milliseconds, an answer is looked at while the load goes on. */
+/** Pause between two spot checks of the answers under load, in milliseconds. */
 const LOOK_EVERY_MS = 50
 
-/** What is asked, with one of many tokens each time. */
+/** A request that is sent with one of many tokens each time. */
 export interface Question {
   method: 'GET' | 'POST'
   path: string
@@ -50,28 +52,34 @@ export interface Load {
   requestsPerSecond: number
   p50: number
   p99: number
-  /** Answers that were not 200, or not what was asked for. */
+  /** Answers that were not 200, or named another user. */
   wrong: number
 }
 
 export interface Tokens {
-  /** What each token should be answered with. */
+  /** The users whom the answers must name, by token. */
   userIds: number[]
   texts: string[]
 }
 
-/** wrk costs less than the service that it measures; autocannon is there where wrk is not. */
+/**
+ * wrk uses less of a core than the service that it measures. autocannon replaces it where it is not
+ * installed.
+ */
 export const GENERATOR = findProgram('wrk') ? 'wrk' : 'autocannon'
 
 interface LoadOptions {
   seconds: number
-  /** Whether the answer names the token's user: not where nothing is checked. Default true. */
+  /**
+   * Whether answers name the token's user. Those of a route that checks nothing do not. Default
+   * true.
+   */
   checksUser?: boolean
-  /** The only cores that the load generator may use, as taskset spells them. Default: any. */
+  /** The only cores that the load generator may use, in taskset's notation. Default: any. */
   generatorCores?: string
 }
 
-/** Asks for so many seconds, from a process of its own. */
+/** Generates load for `seconds`, from a process of its own. */
 export async function load(
   url: string,
   question: Question,
@@ -95,7 +103,7 @@ export async function load(
   }
 }
 
-/** Reads some of the answers while the load goes on; gives how many were wrong, or did not come. */
+/** Spot-checks answers under load. Returns how many were wrong or missing. */
 async function look(url: string, question: Question, tokens: Tokens, until: AbortSignal): Promise<number> {
   let wrong = 0
   for (let turn = 0; !until.aborted; turn++) {
@@ -108,7 +116,7 @@ async function look(url: string, question: Question, tokens: Tokens, until: Abor
   return wrong
 }
 
-/** Whom the answer names. */
+/** The user whom the answer names. */
 async function userOf(url: string, question: Question, token: string): Promise<number | undefined> {
   const body = question.body?.(token)
   const response = await fetch(url + question.path, {
@@ -125,11 +133,11 @@ interface Job {
   question: Question
   texts: string[]
   seconds: number
-  /** For what the generator reads; it goes when the load has been generated. */
+  /** Holds the generator's input. Removed after the load. */
   directory: string
 }
 
-/** A command that generates load, and how its output is read. */
+/** A command that generates load, and a function that reads its output. */
 interface Generator {
   command: string[]
   read(output: string): Load

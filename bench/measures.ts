@@ -14,7 +14,7 @@ import type { World } from './world.js'
 export interface Effort {
   rounds: number
   seconds: number
-  /** Until a program's hot code is compiled. */
+  /** Load before the first round, until V8 has compiled a program's hot code. */
   warmUpSeconds: number
   progress(text: string): void
 }
@@ -25,16 +25,22 @@ export interface Series {
   loads: Load[]
 }
 
-/** Different users whose tokens are asked about. */
+/** Users whose tokens are checked. */
 export const USERS = 2000
 
-/** The first so many users log in meanwhile, which ends the sessions that they had: nobody asks about those. */
+/**
+ * The first users log in during the measurements. That ends their earlier sessions, so their tokens
+ * are not checked.
+ */
 export const LOGGING_IN = 200
 
-/** Hashing threads of the service, one core being left to its event loop. */
+/** Hashing threads of the service. One core is left to its event loop. */
 export const HASHING_THREADS = Math.max(1, availableParallelism() - 1)
 
-/** Cheaper than the service's default, so that a short time holds enough logins. The ratio is the same at every cost. */
+/**
+ * Lower than the service's default, so that a short round holds enough logins. The ratio is the
+ * same at every cost.
+ */
 export const BCRYPT_COST = '10'
 
 export interface Contender {
@@ -47,7 +53,10 @@ export interface Contender {
   generatorCores?: string
 }
 
-/** Every contender in turn, A B C A B C, so that what else the machine does harms all alike. */
+/**
+ * Measures the contenders in turn, A B C A B C, so that other work on the machine affects all of
+ * them alike.
+ */
 export async function inTurn(
   contenders: Contender[],
   { rounds, seconds, warmUpSeconds, progress }: Effort,
@@ -66,7 +75,7 @@ export async function inTurn(
   return series
 }
 
-/** Round by round, what one series reached of another. */
+/** The rate of one series relative to another, per round. */
 export function ratios(of: Series | undefined, against: Series | undefined): number[] {
   return (of?.loads ?? []).map(
     ({ requestsPerSecond }, round) =>
@@ -79,7 +88,10 @@ export function tokensOf(world: World, count = USERS, step = 1): Tokens {
   return { userIds, texts: userIds.map(world.token) }
 }
 
-/** The checks, beside routes that answer the same and check nothing, and beside the textbook's way of checking. */
+/**
+ * Measures the checks, beside routes that answer the same and check nothing, and beside the
+ * textbook check.
+ */
 export async function measureChecks(
   world: World,
   effort: Effort,
@@ -119,7 +131,9 @@ export async function measureChecks(
 /** Cores for two processes of the service, the stores, and the load generator. */
 const CORES_FOR_TWO = 4
 
-/** Two processes on one port beside one, the load generator on cores of its own. */
+/**
+ * Measures two processes on one port beside a single one. The load generator has cores of its own.
+ */
 export async function measureProcesses(
   world: World,
   effort: Effort,
@@ -149,7 +163,7 @@ export async function measureProcesses(
   }
 }
 
-/** How long checks take while ten times as many logins are asked for as can be hashed. */
+/** Measures how long checks take during a flood: ten times as many logins as can be hashed. */
 export async function measureFlood(
   world: World,
   effort: Effort,
@@ -177,14 +191,15 @@ export async function measureFlood(
   }
 }
 
-/** Logins of users whom nobody asks about, so many in a second, until it is stopped. */
+/** Sends `perSecond` logins of users whose tokens are not checked, until it is stopped. */
 export function startFlood(world: World, { url }: Program, perSecond: number) {
   let running = true
   const answers: Promise<unknown>[] = []
   const began = performance.now()
   const done = (async () => {
     for (let turn = 0; running; turn++) {
-      // When each is due, and not so long after the last: timers are late, and the flood would be too small.
+      // Schedule each login by the time since the start, not since the last one: timers fire late,
+      // and the flood would be too small.
       const dueInMs = began + (turn * 1000) / perSecond - performance.now()
       if (dueInMs > 0) await sleep(dueInMs)
       answers.push(logIn(url, world.credentials(1 + (turn % LOGGING_IN))))
@@ -199,7 +214,7 @@ export function startFlood(world: World, { url }: Program, perSecond: number) {
   }
 }
 
-/** Not by fetch, which takes so much of a core that the flood's own client would be measured. */
+/** Avoids fetch, which uses so much of a core that the flood's sender would be measured too. */
 async function logIn(url: string, credentials: object): Promise<number> {
   const body = JSON.stringify(credentials)
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
@@ -210,7 +225,7 @@ async function logIn(url: string, credentials: object): Promise<number> {
   return response.statusCode ?? 0
 }
 
-/** Logins that succeed in a second, against what bcryptjs alone would do on the same number of threads. */
+/** Measures logins per second, relative to bcryptjs alone on the same number of threads. */
 export async function measureLogins(world: World, { rounds, seconds, progress }: Effort): Promise<Figure> {
   const service = await startService({ ...world.env, BCRYPT_COST })
   try {
@@ -230,7 +245,7 @@ export async function measureLogins(world: World, { rounds, seconds, progress }:
 async function loginRate(world: World, { url }: Program, seconds: number): Promise<number> {
   const began = performance.now()
   let done = 0
-  // One more than there are threads is always waiting.
+  // One more than there are threads, so that one login always waits.
   const clients = Array.from({ length: HASHING_THREADS + 1 }, async (_, client) => {
     while (performance.now() - began < seconds * 1000) {
       const status = await logIn(url, world.credentials(1 + client))
@@ -242,7 +257,7 @@ async function loginRate(world: World, { url }: Program, seconds: number): Promi
   return done / ((performance.now() - began) / 1000)
 }
 
-/** Comparisons that bcryptjs makes in a second on one thread, in a process of its own. */
+/** Comparisons of bcryptjs per second on one thread, in a process of its own. */
 export async function bcryptRate(seconds: number): Promise<number> {
   const script = fileURLToPath(new URL('./baselines/bcrypt.mjs', import.meta.url))
   const child = spawn(process.execPath, [script, BCRYPT_COST, String(seconds)], {
@@ -252,7 +267,7 @@ export async function bcryptRate(seconds: number): Promise<number> {
   return Number(String(output))
 }
 
-/** Memory of one process that has seen many different tokens. */
+/** Measures the memory of one process that has seen many different tokens. */
 export async function measureMemory(world: World, { progress }: Effort): Promise<Figure> {
   const count = 100_000
   await world.growTo(LOGGING_IN + count)
@@ -273,7 +288,9 @@ export async function measureMemory(world: World, { progress }: Effort): Promise
   }
 }
 
-/** What a session costs in Redis, its share of the tables and the expiry included. */
+/**
+ * Measures the bytes per session in Redis, including its share of the hash tables and the expiry.
+ */
 export async function measureRedis(world: World, { progress }: Effort): Promise<Figure> {
   const from = world.users()
   const before = await world.redisMemory()
@@ -293,7 +310,10 @@ export async function measureStart(world: World, { rounds, progress }: Effort): 
   return measured('start', values)
 }
 
-/** A newcomer's process: how long until it greets, the first time and later, and its memory after the first time. */
+/**
+ * Measures a newcomer's process: the time to its banner, at the first and at a later start, and its
+ * memory after the first.
+ */
 export async function measureEmbedded({ rounds, progress }: Effort): Promise<Figure[]> {
   const first: number[] = []
   const later: number[] = []
@@ -317,7 +337,7 @@ export async function measureEmbedded({ rounds, progress }: Effort): Promise<Fig
   ]
 }
 
-/** The same check with a thousand times as many users in both stores. */
+/** Measures the same check with a thousand times as many users in both stores. */
 export async function measureScale(
   small: World,
   large: World,
@@ -326,7 +346,8 @@ export async function measureScale(
   const [few, many] = [1000, 1_000_000]
   await small.growTo(LOGGING_IN + few)
   await large.growTo(LOGGING_IN + many, (users) => effort.progress(`${users} of ${many} users`))
-  // A hundred thousand tokens leave nothing of the others in a process's memory, and much garbage: they have one of their own.
+  // 100,000 tokens evict all others from a process's memory and leave much garbage, so they get a
+  // process of their own.
   const [here, there, strewn] = await Promise.all([
     startService({ ...small.env, BCRYPT_COST }),
     startService({ ...large.env, BCRYPT_COST }),

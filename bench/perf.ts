@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** Samples per second of a core: not a divisor of what else happens regularly. */
+/** Samples per second of a core, chosen not to align with periodic work. */
 const FREQUENCY = 2497
 
-/** What makes Node tell perf the names of compiled functions. */
+/** The option with which Node tells perf the names of compiled functions. */
 export const NAMES_FOR_PERF = '--perf-basic-prof'
 
-/** Part of the samples that were taken in a function of a program, from 0 to 1. */
+/** The share of samples in one function of a program, from 0 to 1. */
 export interface Share {
   part: string
   name: string
@@ -15,8 +15,9 @@ export interface Share {
 }
 
 /**
- * Samples a process by the clock of the kernel, which sees the kernel's own work and the runtime's as well. V8's profiler
- * takes its samples where a thread comes out of the kernel: with few cores it finds nearly everything in the writes.
+ * Samples a process by the kernel's clock, which includes the work of the kernel and of the
+ * runtime. V8's profiler samples where a thread returns from the kernel: with few cores it
+ * attributes nearly everything to writes.
  */
 export async function sample(pid: number, seconds: number, file: string): Promise<Share[]> {
   const options = ['record', '-e', 'cpu-clock', '-F', String(FREQUENCY), '-p', String(pid), '-o', file]
@@ -26,7 +27,9 @@ export async function sample(pid: number, seconds: number, file: string): Promis
   return sharesIn(execFileSync('perf', report, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
 }
 
-/** Lines like `  1.31%<tab>[JIT] tid 7<tab>[.] JS:*'inspect file:///app/dist/services/sessions.js:123:21`. */
+/**
+ * Lines like `1.31%<tab>[JIT] tid 7<tab>[.] JS:*'check file:///app/dist/sessions/check.js:12:3`.
+ */
 function sharesIn(report: string): Share[] {
   return report.split('\n').flatMap((line) => {
     const [percent = '', object = '', symbol = ''] = line.split('\t').map((column) => column.trim())
@@ -36,7 +39,10 @@ function sharesIn(report: string): Share[] {
   })
 }
 
-/** Without the letters for how far a function is optimised, and from the package or the service on. */
+/**
+ * Removes the letters for the optimisation tier, and the path in front of the package or the
+ * service.
+ */
 function nameOf(symbol: string): string {
   return symbol
     .replace(/^\[[.k]\] /, '')
@@ -44,7 +50,7 @@ function nameOf(symbol: string): string {
     .replace(/ (?:file:\/\/)?\/\S*?\/(?=(?:node_modules|dist)\/)/, ' ')
 }
 
-/** The first of these whose pattern is in what perf calls the object and the function. */
+/** The first pattern that matches perf's name of the object or of the function decides. */
 const PARTS: [string, RegExp][] = [
   ['kernel: sockets, scheduling', /^\[kernel/],
   ['garbage collection', /Scaveng|MarkCompact|Marking|Sweep|Evacuat|v8::internal::Heap/],

@@ -1,10 +1,12 @@
 /**
- * `node bench/postgres-pool-leak.mjs postgres://…`: asks PostgreSQL the same small thing again and again, two at a time,
- * through postgres.js, once over a pool of ten connections and once over a client of one. Prints what a statement costs
- * this process, and the heap after a collection, as the statements become more.
+ * `node bench/postgres-pool-leak.mjs postgres://…`: sends a small statement to PostgreSQL again and
+ * again, two at a time, through postgres.js: first over a pool of ten connections, then over one
+ * connection. Prints the time of this process per statement, and the heap after a collection, as
+ * statements add up.
  *
- * In a pool some connection is always idle, so its queue of open connections is never empty, and only an empty one is
- * made anew (src/queue.js of the driver): each statement leaves an entry, and each searches all of them.
+ * In a pool some connection is always idle, so the driver's queue of open connections is never
+ * empty. The driver replaces only an empty queue (its src/queue.js): each statement leaves an
+ * entry, and each searches all entries.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -21,7 +23,7 @@ if (!url) throw new Error('usage: node bench/postgres-pool-leak.mjs postgres://u
 
 for (const max of [10, 1]) {
   const sql = postgres(url, { max })
-  // A pool opens its connections when several are needed at once.
+  // A pool opens a connection only when all others are busy.
   await Promise.all(Array.from({ length: max }, () => sql`select pg_sleep(0.1)`))
   for (let round = 1; round <= ROUNDS; round++) {
     const before = process.cpuUsage()

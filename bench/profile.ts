@@ -1,6 +1,7 @@
 /**
- * `npm run profile [-- --out DIR]`: runs the service under load and says where its time and its memory go. Leaves a CPU
- * profile (a flame graph in the developer tools of Chrome, or in speedscope) and the heap snapshot.
+ * `npm run profile [-- --out DIR]`: runs the service under load and prints where its time and its
+ * memory go. Writes a CPU profile (a flame graph in the developer tools of Chrome, or in
+ * speedscope) and a heap snapshot.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -21,7 +22,7 @@ const USAGE = `Usage: npm run profile -- [options]
 /** Rows of each table. */
 const SHOWN = 20
 
-/** Until hot code is compiled. */
+/** Load before the profile, until V8 has compiled the hot code. */
 const WARM_UP_SECONDS = 3
 
 const { values } = parseArgs({
@@ -54,7 +55,10 @@ try {
   await world.stop()
 }
 
-/** Where the time of one answer goes, beside an answer that checks nothing, in microseconds of a core. */
+/**
+ * Tables of where the time of one answer goes, beside an answer that checks nothing, in
+ * microseconds of a core.
+ */
 async function timeTables(world: World, tokens: Tokens, seconds: number): Promise<string[]> {
   const service = await startInFiles(world.env, [NAMES_FOR_PERF])
   const checked = await costs(service, 'identify', tokens, seconds)
@@ -73,14 +77,15 @@ async function timeTables(world: World, tokens: Tokens, seconds: number): Promis
   ]
 }
 
-/** What each function costs per answer, in microseconds. Stops the program. */
+/** The cost of each function per answer, in microseconds of a core. Stops the program. */
 async function costs(program: Program, name: string, tokens: Tokens, seconds: number): Promise<Share[]> {
   await load(program.url, IDENTIFY, tokens, { seconds: WARM_UP_SECONDS, checksUser: false })
   const loaded = load(program.url, IDENTIFY, tokens, { seconds: seconds + 1, checksUser: false })
   const shares = await sample(program.pid, seconds, join(directory, `${name}.perf`))
   const { requestsPerSecond } = await loaded
   await program.stop()
-  // The generator asks as fast as it is answered, so that the event loop has no time left.
+  // The load keeps the event loop busy all the time, so shares of the samples are shares of that
+  // time.
   return shares.map(({ share, ...rest }) => ({ ...rest, share: (share * 1e6) / requestsPerSecond }))
 }
 
@@ -90,7 +95,7 @@ function sums(shares: Share[], key: (share: Share) => string): Map<string, numbe
   return amounts
 }
 
-/** Leaves V8's own profile, which shows who calls whom. */
+/** Writes V8's own profile, which shows the call tree. */
 async function leaveFlameGraph(world: World, tokens: Tokens, seconds: number): Promise<void> {
   const place = [`--cpu-prof-dir=${directory}`, '--cpu-prof-name=identify.cpuprofile']
   const service = await startInFiles(world.env, ['--cpu-prof', ...place])
@@ -98,7 +103,10 @@ async function leaveFlameGraph(world: World, tokens: Tokens, seconds: number): P
   await service.stop()
 }
 
-/** https://learn.microsoft.com/en-us/microsoft-edge/devtools/memory-problems/heap-snapshot-schema: numbers in one flat list. */
+/**
+ * Numbers in one flat list. The format:
+ * https://learn.microsoft.com/en-us/microsoft-edge/devtools/memory-problems/heap-snapshot-schema
+ */
 interface HeapSnapshot {
   snapshot: { meta: { node_fields: string[]; node_types: [string[]] } }
   nodes: number[]
@@ -118,7 +126,7 @@ async function snapshotOf(world: World, tokens: Tokens, seconds: number): Promis
       const name = readdirSync(directory).find(
         (file) => file.endsWith('.heapsnapshot') && !before.includes(file),
       )
-      // Written piece by piece: until it is whole, it does not parse.
+      // Node writes the file piece by piece. An incomplete file does not parse.
       return JSON.parse(readFileSync(join(directory, name ?? ''), 'utf8')) as HeapSnapshot
     },
     { withinMs: 60_000 },
@@ -127,7 +135,7 @@ async function snapshotOf(world: World, tokens: Tokens, seconds: number): Promis
   return snapshot
 }
 
-/** What takes most of the memory of JavaScript, by constructor or kind, without what it refers to. */
+/** The largest parts of the JavaScript heap, by constructor or kind, in shallow size. */
 function memoryTable({ snapshot: { meta }, nodes, strings }: HeapSnapshot): string[] {
   const width = meta.node_fields.length
   const [type, name, size] = ['type', 'name', 'self_size'].map((field) => meta.node_fields.indexOf(field))

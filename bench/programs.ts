@@ -9,19 +9,19 @@ import {
   spawnProgram,
 } from '../test/support/service-process.js'
 
-/** A program under test that listens. */
+/** A program under test, which listens. */
 export interface Program extends Running {
   url: string
   /** Milliseconds from its start to its first answer. */
   startMs: number
-  /** Bytes of memory that it has in use. */
+  /** Resident memory in bytes. */
   memory(): number
 }
 
-// What runs in a session of its own hears no Ctrl-C.
+// A process in a session of its own does not receive Ctrl-C.
 endOnSignals()
 
-/** The service as the image runs it; more of `nodeArgs` come before the program. */
+/** Starts the service as the image runs it. `nodeArgs` are added before the program. */
 export function startService(
   env: NodeJS.ProcessEnv,
   nodeArgs: string[] = [],
@@ -33,7 +33,7 @@ export function startService(
   })
 }
 
-/** The same service in the files that it was written in, so that a profile can say whose a function is. */
+/** Starts the service without the bundle, so that a profile shows the file of each function. */
 export function startInFiles(env: NodeJS.ProcessEnv, nodeArgs: string[]): Promise<Program> {
   return startService(env, nodeArgs, fileURLToPath(new URL('../dist/cli.js', import.meta.url)))
 }
@@ -46,7 +46,7 @@ function nodeArgsOfImage(): string[] {
   return args
 }
 
-/** One of the programs that the service is compared with. */
+/** Starts one of the programs that the service is compared with. */
 export function startBaseline(
   name: 'bare' | 'textbook',
   env: NodeJS.ProcessEnv,
@@ -63,8 +63,9 @@ async function start(args: string[], env: NodeJS.ProcessEnv): Promise<Program> {
   const running = spawnProgram(process.execPath, args, {
     cwd: root,
     env: { ...env, PORT: String(port) },
-    // Linux shares the cores among sessions, and priorities count within one only: the hashing threads' low one would be
-    // worth nothing beside PostgreSQL, whose every backend has a session, if the load generator kept theirs busy (sched(7)).
+    // Linux shares the cores among sessions, and a priority counts only within its session
+    // (sched(7)). Each backend of PostgreSQL has a session. In the session of the busy load
+    // generator, the low priority of the hashing threads would not favour PostgreSQL.
     ownSession: true,
   })
   const url = `http://127.0.0.1:${port}`

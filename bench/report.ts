@@ -4,14 +4,17 @@ import { type Figure, median, reaches } from './figures.js'
 import { CONNECTIONS, GENERATOR } from './load.js'
 import type { Series } from './measures.js'
 
-/** Where the figures come from. */
+/** The machine and the load generator that the figures come from. */
 export function machine(): string {
   const [cpu] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
   return `${availableParallelism()} cores of ${cpu?.model.trim() || process.arch}, ${memory} GiB, Node ${process.version}, ${GENERATOR} with ${CONNECTIONS} connections on the same machine`
 }
 
-/** Requests per second and latencies, as a table that can be read as it is and pasted into the documentation. */
+/**
+ * Requests per second and latencies as a Markdown table, for the terminal and for the
+ * documentation.
+ */
 export function loadTable(series: Series[]): string[] {
   const rows = series.map(({ name, loads }) => {
     const of = (pick: (load: Series['loads'][number]) => number) => loads.map(pick)
@@ -50,7 +53,7 @@ const WIDTH = 760
 const ROW = 34
 const LEFT = 300
 
-/** Bars of requests per second, the spread of the rounds on each, for light and dark pages. */
+/** A bar chart of requests per second with the spread of the rounds, for light and dark pages. */
 export function picture(series: Series[], caption: string): string {
   const rates = series.map(({ loads }) => loads.map(({ requestsPerSecond }) => requestsPerSecond))
   const longest = Math.max(...rates.flat())

@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- --quick]`: measures the built service beside baselines in the same run, on stores of its own, and
- * compares the ratios with what must be reached. Ends with 1 when one is missed (with --floors: when one has fallen below
- * what the service has long reached), or when any answer was wrong.
+ * `npm run bench [-- --quick]`: measures the built service beside baselines in the same run, on
+ * stores of its own, and compares the ratios with the required ones. Exits with 1 when a figure
+ * misses its `must` (with --floors: its `floor`), or when any answer was wrong.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -57,7 +57,7 @@ if (values.help) {
 const began = performance.now()
 const series: Series[] = []
 const figures: Figure[] = []
-/** What the picture shows. */
+/** The series in the picture. */
 const checks: Series[] = []
 const world = await createWorld()
 try {

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:tricks`: what each trick buys, on the code of the day. The service with it and without it, in turn, in
- * one run and in several processes. A trick stays where it buys at least 5 % of a figure that is promised.
+ * `npm run bench:tricks`: measures what each trick buys in today's code. Runs the service with and
+ * without the trick, in turn, in one run and in several processes. A trick stays if it buys at
+ * least 5 % of a promised figure.
  */
 import { parseArgs } from 'node:util'
 import { type Edit, plant } from '../test/mutants/plant.js'
@@ -33,11 +34,11 @@ const USAGE = `Usage: npm run bench:tricks -- [options]
 
 interface Trick {
   name: string
-  /** What it is said to be good for. */
+  /** The figure that it should improve. */
   figure: 'identify' | 'introspect' | 'flood'
-  /** What takes it out of the built code. */
+  /** Edits that remove it from the built code. */
   edits?: Edit[]
-  /** What takes it out of the command line. */
+  /** Arguments that remove it from the command line. */
   nodeArgs?: string[]
 }
 
@@ -203,7 +204,7 @@ function startWithout(world: World, { edits = [], nodeArgs = [] }: Partial<Trick
   return startService({ ...world.env, BCRYPT_COST, LOGIN_MAX_FAILURES: '100' }, nodeArgs, plant(edits))
 }
 
-/** What the service makes without each trick, of what it makes with all of them. */
+/** The rate without each trick, relative to the rate with all tricks. */
 async function compareRates(
   world: World,
   question: Question,
@@ -226,7 +227,7 @@ async function compareRates(
   }
 }
 
-/** The 99th percentile of checks in a flood of logins without a trick, of what it is with it. */
+/** The p99 of checks in a flood of logins without a trick, relative to the p99 with it. */
 async function compareFlood(world: World, trick: Trick): Promise<number[]> {
   const tokens = tokensOf(world)
   const perSecond = 10 * (await bcryptRate(1)) * HASHING_THREADS
@@ -243,7 +244,7 @@ async function compareFlood(world: World, trick: Trick): Promise<number[]> {
         p99s.push(p99)
       }
       const [withIt = Number.NaN, without = Number.NaN] = p99s
-      // In the first round the code is not compiled yet.
+      // In the first round V8 has not compiled the code yet.
       if (round > 0) values.push(without / withIt)
     }
     return values

@@ -15,12 +15,15 @@ const DAY_SECONDS = 86_400
 /** The bcrypt hash of PASSWORD at cost 10. */
 const HASH = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
 
-/** Sessions that are joined at a time while the registry is filled. */
+/** Concurrent joins while the registry is filled. */
 const BATCH = 2000
 
 export type World = Awaited<ReturnType<typeof createWorld>>
 
-/** Stores of the benchmark's own, with users who are all logged in, and their tokens. Ids count from 1. */
+/**
+ * Stores of the benchmark's own, with users who are all logged in, and their tokens. User ids start
+ * at 1.
+ */
 export async function createWorld() {
   const [database, redis] = await Promise.all([
     startPostgres({ args: ['-c', 'shared_buffers=512MB', '-c', 'max_connections=200'] }),
@@ -44,7 +47,10 @@ export async function createWorld() {
     stop,
   }
 
-  /** Adds users with a live session each until there are so many; `progress` is told how many there are. */
+  /**
+   * Adds users, each with a live session, until there are `count`. Calls `progress` with the number
+   * of users so far.
+   */
   async function growTo(count: number, progress: (users: number) => void = () => undefined): Promise<void> {
     const from = users + 1
     if (count < from) return
@@ -75,7 +81,7 @@ export async function createWorld() {
     users = count
   }
 
-  /** Bytes that Redis uses for its data now. */
+  /** Bytes that Redis uses now. */
   async function redisMemory(): Promise<number> {
     return Number(/^used_memory:(\d+)/m.exec(await redisClient.info('memory'))?.[1])
   }
@@ -91,7 +97,10 @@ function mobileOf(userId: number): string {
   return `+86${13_000_000_000 + userId}`
 }
 
-/** As long as those that the service makes, and known to both stores without being kept here. */
+/**
+ * A session id of the service's length. Derived from the user id, so that none has to be stored
+ * here.
+ */
 function sessionOf(userId: number): string {
   return createHash('sha256').update(String(userId)).digest('base64url').slice(0, SESSION_ID_LENGTH)
 }

@@ -1,5 +1,5 @@
--- What wrk sends, and how it reports: arguments are the method, the path, and a file with one request in each line: the body,
--- then the names and values of the headers in turn, separated by tabs.
+-- What wrk sends and reports. Arguments: the method, the path, and a file with one request per
+-- line. A line holds the body, then the names and values of the headers in turn, separated by tabs.
 local requests, turn = {}, 0
 
 function init(args)

@@ -1,6 +1,6 @@
 /**
- * What the checks are compared with: the same answers, serialised by the same schemas, by routes that check nothing.
- * Listens on PORT until it is killed.
+ * The baseline of the checks: routes that answer the same, with the same schemas, and check
+ * nothing. Listens on PORT until it is killed.
  */
 import formbody from '@fastify/formbody'
 import Fastify from 'fastify'

@@ -1,4 +1,7 @@
-/** Comparisons that bcryptjs makes in a second on one thread: arguments are the cost and for how many seconds. */
+/**
+ * Prints the comparisons of bcryptjs per second on one thread. Arguments: the cost, and the
+ * seconds.
+ */
 import bcrypt from 'bcryptjs'
 
 const [cost, seconds] = process.argv.slice(2).map(Number)

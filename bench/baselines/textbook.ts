@@ -1,6 +1,6 @@
 /**
- * The same check as anyone would write it first: the token by @fastify/jwt, a query built by drizzle and a GET for every
- * request. Listens on PORT until it is killed.
+ * The same check as a textbook shows it: @fastify/jwt for the token, and for every request a query
+ * built by drizzle and a GET. Listens on PORT until it is killed.
  */
 import fastifyJwt from '@fastify/jwt'
 import fastifyRedis from '@fastify/redis'
