@@ -1,18 +1,22 @@
 /**
- * `npm run build`, second half: the command line and all that it loads in one file, dist/auth-service.js. Node.js takes
- * longer to find and open some seven hundred files than to run them. JavaScript, and done only when there is something new,
- * because every `npm start` waits for it.
+ * Second part of `npm run build`: bundles the command line and everything that it loads into
+ * dist/auth-service.js. Node.js takes longer to find and open some seven hundred files than to run
+ * them. Every `npm start` waits for this script, so it is plain JavaScript, and does nothing when
+ * nothing has changed.
  */
 import { statSync } from 'node:fs'
 
 const BUNDLE = 'dist/auth-service.js'
 
-/** Newer than the bundle where it is out of date: what tsc notes of each change of src, what npm notes of each installation. */
+/**
+ * Newer than an outdated bundle: tsc writes the first at each change of src, npm the second at each
+ * installation.
+ */
 const SIGNS_OF_CHANGE = ['dist/.tsbuildinfo', 'node_modules/.package-lock.json', 'bundle.mjs']
 
 /**
- * Left as they are: they look for files beside their own code, are what one instruments or replaces
- * from outside, or are large and seldom needed.
+ * Not bundled: they look for files beside their own code, may be instrumented or replaced from
+ * outside, or are large and seldom needed.
  */
 const SEPARATE = [
   '@electric-sql/pglite',
@@ -36,7 +40,7 @@ if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(BUNDLE))) {
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
-    // An ES module has no `require`, and libraries that are none ask for Node's own modules by it.
+    // An ES module has no `require`, which bundled CommonJS libraries use to load Node's modules.
     banner: {
       js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)",
     },
@@ -44,7 +48,7 @@ if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(BUNDLE))) {
   })
 }
 
-/** NaN for what is not there, which is neither older nor newer than anything. */
+/** NaN for a missing file: no comparison with it is true. */
 function changedAt(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
 }

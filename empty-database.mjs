@@ -1,6 +1,7 @@
 /**
- * `npm run build`, last part: an empty database in dist/empty-database.tar.gz, which the first start of embedded mode
- * unpacks. Making one means running initdb in WebAssembly: seconds, and 600 MB. Done only when there may be another PGlite.
+ * Last part of `npm run build`: makes dist/empty-database.tar.gz, the empty database that the first
+ * start of embedded mode unpacks. That runs initdb in WebAssembly, which takes seconds and 600 MB.
+ * Skipped unless PGlite may have changed.
  */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
@@ -8,11 +9,11 @@ import { setFlagsFromString } from 'node:v8'
 const ARCHIVE = 'dist/empty-database.tar.gz'
 const WORKSHOP = 'dist/empty-database'
 
-/** Newer than the archive where it is out of date. */
+/** Newer than an outdated archive. */
 const SIGNS_OF_CHANGE = ['node_modules/.package-lock.json', 'empty-database.mjs']
 
 if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(ARCHIVE))) {
-  // What runs once is not worth optimising.
+  // Code that runs once is not worth optimising.
   setFlagsFromString('--liftoff-only')
   const [{ PGlite }, tar] = await Promise.all([import('@electric-sql/pglite'), import('tar')])
   rmSync(WORKSHOP, { recursive: true, force: true })
@@ -31,7 +32,7 @@ if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(ARCHIVE))) {
   rmSync(WORKSHOP, { recursive: true })
 }
 
-/** NaN for what is not there, which is neither older nor newer than anything. */
+/** NaN for a missing file: no comparison with it is true. */
 function changedAt(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
 }
