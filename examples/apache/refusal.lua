@@ -1,5 +1,5 @@
--- What was refused stays refused: should the service know the token a moment after the module could not ask about it, the
--- client must not take that answer for the app's.
+-- A refusal stays a refusal. The service may accept the token a moment after the module could not
+-- ask about it. The caller must not take that 200 for the app's answer.
 function refuse(r)
   if r.status < 400 then
     r.status = 503

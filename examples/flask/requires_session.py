@@ -1,4 +1,7 @@
-"""Lets a Flask view run only for the holder of a live session, by asking auth-service. Needs urllib3, 1.26 or 2."""
+"""Runs a Flask view only for the holder of a live session, by asking auth-service.
+
+Needs urllib3, 1.26 or 2.
+"""
 
 import json
 import os
@@ -12,15 +15,15 @@ VERIFY = os.environ.get("AUTH_URL", "http://127.0.0.1:3000").rstrip("/") + "/ver
 CREDENTIALS = re.compile(r"(?:bearer|jwt) +([^\s,]+) *", re.IGNORECASE)
 REASONS = {"token_invalid", "token_expired", "session_superseded", "session_ended", "user_disabled"}
 
-# Connections are kept alive, and shared by all threads. The service answers within half a second.
+# Connections are kept alive and shared by all threads. The service answers within half a second.
 POOL = urllib3.PoolManager(maxsize=32, timeout=urllib3.Timeout(total=1.0), retries=False)
 
 
 def requires_session(view):
-    """Asks for every request and keeps nothing, so that a logout counts in the very next one.
+    """Asks for every request and caches nothing, so that a logout counts in the next request.
 
-    The view finds `g.user_id` and `g.session_id`. Everybody else gets 401 with the reason, or 503 when nobody knows:
-    a client that is told 503 keeps its token.
+    The view gets `g.user_id` and `g.session_id`. All other callers get 401 with the reason, or 503
+    if the service cannot tell: on 503 a caller keeps its token.
     """
 
     @wraps(view)
@@ -52,7 +55,7 @@ def refuse_unless_live():
         why = f"status {answer.status}"
     except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError) as error:
         why = type(error).__name__
-    # Whatever is not the service's own yes or no says nothing about the token.
+    # Any other answer says nothing about the token.
     current_app.logger.warning("session not checked: %s", why)
     return refuse(503, "temporarily_unavailable", "Try again in a second.", {"Retry-After": "1"})
 

@@ -1,5 +1,5 @@
--- filter lua.drop-trailers: takes the trailer fields out of chunked request bodies, as HAProxy itself writes them.
--- Rules see only headers, and an app may read a trailer as one.
+-- filter lua.drop-trailers: removes the trailer fields from chunked request bodies, in the form in
+-- which HAProxy writes them. Rules see only headers, and an app may read a trailer as a header.
 
 local DropTrailers = {}
 DropTrailers.__index = DropTrailers
@@ -14,7 +14,7 @@ function DropTrailers:start_analyze(_, channel)
   end
 end
 
--- Whole lines and the data of chunks go on; what is not complete yet waits for the rest.
+-- Whole lines and the data of chunks go on. An incomplete line waits for the rest.
 function DropTrailers:tcp_payload(_, channel)
   local at = 0
   while at < channel:input() do
@@ -38,14 +38,14 @@ end
 function DropTrailers:read(line)
   if self.reading == "size" then
     local size = tonumber(line:match("^%x+"), 16)
-    -- With the line break behind the chunk.
+    -- Includes the line break after the chunk.
     if size > 0 then self.pass = size + 2 else self.reading = "trailers" end
   elseif line ~= "\r\n" then
     local name = line:lower():match("^[^:]+")
     if name == "transfer-encoding" then self.chunked = true end
     if name == "upgrade" then self.upgraded = true end
   else
-    -- What follows an upgrade is no HTTP.
+    -- After an upgrade the data is not HTTP.
     if self.upgraded then self.pass = math.maxinteger end
     self.reading = self.reading == "head" and self.chunked and "size" or "head"
     self.chunked, self.upgraded = nil, nil

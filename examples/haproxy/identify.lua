@@ -1,12 +1,12 @@
--- http-request lua.identify: asks the service who makes this request. Sets txn.user_id and txn.session_id where it
--- knows, and answers the client where it does not.
+-- http-request lua.identify: asks the service who makes this request. Sets txn.user_id and
+-- txn.session_id if it knows; otherwise answers the caller.
 
 local ADDRESS = "abns@identify-127.0.0.1:3000"
 
--- What the service is asked with. Every value of each: it refuses two tokens.
+-- The headers sent to the service, with all their values: it refuses two tokens.
 local ASKED_WITH = { "authorization", "accept-language" }
 
--- What of a refusal is the client's.
+-- The headers of a refusal that the caller gets.
 local REFUSED_WITH = { "content-type", "content-language", "vary", "cache-control", "www-authenticate" }
 
 local UNAVAILABLE = {
@@ -29,7 +29,7 @@ end
 
 local function first(headers, name)
   local values = headers[name] or {}
-  -- Lists of headers begin at 0 in HAProxy.
+  -- HAProxy's lists of headers start at 0.
   return values[0] or values[1]
 end
 
