@@ -8,24 +8,30 @@ import type { Step } from './steps.js'
 
 export interface Finding {
   property: Property
-  /** The shortest way there, a line per step. */
+  /** The shortest path there, a line per step. */
   trace: string[]
 }
 
 export interface Result {
   states: number
   transitions: number
-  /** Breadth first, so each is the shortest there is; the first one is the shortest of all. */
+  /**
+   * The search is breadth first, so each trace is the shortest for its property, and the first the
+   * shortest of all.
+   */
   findings: Finding[]
 }
 
-/** What a caller can notice. The others are what the protocol relies on, and break earlier than that shows. */
+/**
+ * What a caller can notice. The protocol relies on the other properties, which break before a
+ * caller notices anything.
+ */
 const NOTICED = new Set<Property>(['S1', 'S3/S4', 'S5', 'L1', 'L2', 'L3', 'Lin', 'canary'])
 
 /**
- * Visits every state that can be reached, breadth first, and asks after every step what it broke. Only the keys of
- * visited states are kept, each with the number of the state it was first reached from: a trace is found by walking
- * from the start again.
+ * Visits every reachable state, breadth first, and checks after every step what it broke. Keeps
+ * only the keys of visited states, each with the number of the state that it was first reached
+ * from: a trace is found by walking from the start again.
  */
 export function explore(model: Model, { stopAtFirst = false } = {}): Result {
   const { calls, faults } = model.configuration

@@ -1,18 +1,24 @@
 import type { Property } from './properties.js'
 import type { Faults } from './state.js'
 
-/** What is called, in any order and overlap. Logins come first: their index is their session's letter. */
+/**
+ * A call of the service. Calls may come in any order and overlap. Logins come first: their index
+ * gives the letter of their session.
+ */
 export type Call = { kind: 'login' } | { kind: 'logout'; of: number } | { kind: 'revoke' }
 
 export interface Configuration {
   name: string
   calls: Call[]
   faults: Partial<Faults>
-  /** Tokens expire, in the order in which they were issued, and entries of R after them. */
+  /**
+   * Tokens expire, in the order in which they were issued or in any order; R's entries expire after
+   * them.
+   */
   expiry?: 'in order' | 'any order'
-  /** The clock of D stands still, so that a lost stamp is issued again. */
+  /** D's clock stands still, so that a lost stamp is issued again. */
   clockStandsStill?: boolean
-  /** D can lose its very last commit only. */
+  /** D can lose only its last commit. */
   losesLastOnly?: boolean
   /** `quick` is part of the quick run; `thorough` is explored for the recommended protocol only. */
   effort?: 'quick' | 'thorough'
@@ -28,8 +34,8 @@ const three = [login, login, login]
 const threeAndLogout = [...three, logout(A)]
 
 /**
- * No fault, or one store that fails: the recommended protocol holds in each. Late and repeated joins, crashes and time
- * limits are no store's fault and may come with it.
+ * No fault, or the fault of one store: the recommended protocol holds in each. Late and repeated
+ * joins, crashes and time limits are not faults of a store, and may be combined with one.
  */
 export const SINGLE: Configuration[] = [
   { name: 'no fault: 2 logins, logout', calls: twoAndLogout, faults: {}, effort: 'quick' },
@@ -122,12 +128,14 @@ export const SINGLE: Configuration[] = [
   },
 ]
 
-/** More than one thing at once, and what the recommended protocol loses by it with recovery on and off. */
+/**
+ * Several faults at once, and what they break in the recommended protocol with recovery on and off.
+ */
 export interface Beyond extends Configuration {
   breaks: { database: Property[]; off: Property[] }
 }
 
-/** More than is promised: stated rather than hidden. */
+/** Configurations beyond what is promised, stated rather than hidden. */
 export const BEYOND: Beyond[] = [
   {
     name: 'double fault: R falls back and D loses commits',

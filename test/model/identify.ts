@@ -3,7 +3,10 @@ import { answered, isSame, type State, stampOf } from './state.js'
 import type { Step } from './steps.js'
 import type { Variant } from './variants.js'
 
-/** identify, its two reads in either order with anything in between. One at a time is enough: it changes no store. */
+/**
+ * The steps of identify: its two reads, in either order, with anything in between. One identify at
+ * a time is enough, because its reads change no store.
+ */
 export function identifySteps(state: State, model: Model, add: (step: Step) => void): void {
   const { variant, configuration } = model
   if (state.rAway) return
@@ -29,7 +32,7 @@ export function identifySteps(state: State, model: Model, add: (step: Step) => v
   const answeredState: State = { ...state, identify: undefined }
   const repairs = accepted && variant.repairs && variant.recovery === 'database' && !isSame(R, D)
   const write = variant.write === 'join' ? 'J' : 'S'
-  // A second repair of the same row on its way would add nothing to the first.
+  // A second repair of the same row would add nothing to the one under way.
   const underWay = state.messages.some((message) => message === `${write}r0${D}`)
   add({
     who: `identify(${nameOf(login, model)})`,
@@ -40,7 +43,7 @@ export function identifySteps(state: State, model: Model, add: (step: Step) => v
   })
 }
 
-/** Whether a token is acceptable, given what was read. */
+/** Whether identify accepts a token, given what it read. */
 export function accepts({ identifyAsks, recovery }: Variant, R: string, D: string, token: string): boolean {
   const rHolds = R !== '' && isSame(R, token)
   if (identifyAsks === 'R') return rHolds

@@ -5,9 +5,9 @@ const NONE = -1
 const known = new Map<string, boolean>()
 
 /**
- * Whether the answer of an identify fits the specification, a register that holds one login or none: whether there is
- * an order of the operations, no later one before an earlier one, after which the register gives that answer. An
- * operation that is under way, was answered 503 or crashed may be in that order or not.
+ * Whether the answer of an identify is linearizable. The specification is a register that holds one
+ * login or none. Some order of the operations, which respects real time, must lead to that answer.
+ * An operation that is under way, was answered 503 or crashed may be left out of that order.
  */
 export function isLinearizable(
   operations: Operation[],
@@ -41,7 +41,7 @@ export function isLinearizable(
     })
   }
 
-  /** Everything that had to come before it has come, and nothing that had to come after it. */
+  /** Whether everything that must come before it has come, and nothing that must come after it. */
   function isNext({ after }: Operation, index: number, placed: number): boolean {
     return operations.every((other, at) => {
       const bit = 1 << at

@@ -14,7 +14,7 @@ import {
 import type { Step, StepName } from './steps.js'
 import { deliver, execute } from './stores.js'
 
-/** Whatever can go wrong, as often as the configuration allows, and time going by. */
+/** Faults, as often as the configuration allows, and the passing of time. */
 export function mishaps(state: State, model: Model, add: (step: Step) => void): void {
   const { configuration } = model
   state.operations.forEach((operation, index) => {
@@ -36,7 +36,7 @@ function slowOrDead(state: State, index: number, model: Model, add: (step: Step)
   const take = (name: StepName, next: State, outcome = '') =>
     add({ who: nameOf(index, model), name, outcome, state: next })
   const own = state.messages.find((message) => message.slice(1) === `j${index}${row}`)
-  // What was not sent yet: the statement, or the join of what is already committed.
+  // The state in which this was never sent: the statement, or the join of what is committed.
   const unsent =
     phase === 'commit'
       ? change(state, index, { statement: 'none' })
@@ -47,7 +47,8 @@ function slowOrDead(state: State, index: number, model: Model, add: (step: Step)
   if (state.left.timeout > 0) {
     const spent = spend(state, 'timeout')
     if (phase === 'commit' && statement === 'sent') {
-      // The instance waits for the deadline and a margin before it answers; without a deadline it cannot know.
+      // The instance waits for the deadline and a margin before it answers. Without a deadline it
+      // cannot know when to answer.
       if (model.variant.deadline) take('the deadline passes', change(spent, index, { statement: 'late' }))
       else take('answer 503', end(spent, index, '503'), 'D did not answer in time')
     }
@@ -78,7 +79,7 @@ function storeFaults(state: State, losesLastOnly: boolean, add: (step: Step) => 
       const older = past.trim()
       if (older === R) continue
       const spent = spend(state, 'fallBackR')
-      // What it falls back from is not gone for ever: another failover may bring it back.
+      // The newer entry is not lost for ever: another failover may bring it back.
       const kept = spent.left.fallBackR > 0 ? pastR + (R || ABSENT) : ''
       const next = { ...spent, R: older, pastR: kept, lossesOfR: state.lossesOfR + 1 }
       add({ who: 'R', name: 'R falls back', outcome: `R = ${show(older)}`, state: next })
@@ -97,7 +98,7 @@ function storeFaults(state: State, losesLastOnly: boolean, add: (step: Step) => 
   }
 }
 
-/** Tokens expire, then entries. The five minutes between the two are longer than any identify lasts. */
+/** Tokens expire, then entries. The five minutes between the two are longer than any identify. */
 function timePasses(
   state: State,
   model: Model,
@@ -121,12 +122,15 @@ function timePasses(
   }
 }
 
-/** Whether the token has expired whose expiry R's entry carries, and with it, where they expire in order, all before it. */
+/**
+ * Whether R's entry guards no live token: the token whose expiry it carries has expired and, if
+ * tokens expire in order, all earlier ones have too.
+ */
 function guardsNothing({ R }: State, logins: Operation[], order: 'in order' | 'any order'): boolean {
   const owner = logins[loginOf(expiryOf(R))]
   if (!owner || owner.expired) return true
   if (owner.phase === '200' || !hasEnded(owner)) return false
-  // Its token was thrown away, so time is told by the tokens before it.
+  // Its token was never given out, so the expiry of earlier tokens tells the time.
   const earlier = logins.filter(({ row }) => row !== '' && stampOf(row) < stampOf(R))
   return order === 'any order' || earlier.every(({ expired }) => expired)
 }

@@ -2,13 +2,13 @@ import type { Configuration } from './faults.js'
 import { hasEnded, letterOf, NOBODY, type Operation, type State, sessionOf, stampOf } from './state.js'
 import type { Variant } from './variants.js'
 
-/** What is explored: one way of building the protocol under one configuration of faults. */
+/** What is explored: one variant of the protocol under one configuration of faults. */
 export interface Model {
   variant: Variant
   configuration: Configuration
 }
 
-/** Join, SET, DEL (X), DEL if equal (E): how a message to R begins. */
+/** The first letter of a message to R: join, SET, DEL (X), DEL if equal (E). */
 export type Write = 'J' | 'S' | 'X' | 'E'
 export type Purpose = 'canary' | 'join'
 
@@ -18,7 +18,7 @@ export function nameOf(index: number, { configuration }: Model): string {
   return called?.kind === 'revoke' ? 'revoke' : letterOf(index)
 }
 
-/** A statement on its way to D, which compares with what was seen. */
+/** A statement on its way to D, which compares with what was read. */
 export const sending = (seen: string) => ({ phase: 'commit', statement: 'sent', seen }) as const
 
 export function send(
@@ -32,12 +32,15 @@ export function send(
   return { ...state, messages: [...state.messages, message].sort() }
 }
 
-/** The operation has its answer, or never will. What it no longer needs is forgotten, so that fewer states differ. */
+/**
+ * Ends an operation: it has its answer, or never will. What it no longer needs is dropped, so that
+ * fewer states differ.
+ */
 export function end(state: State, index: number, phase: '200' | '503' | 'crashed'): State {
   return tidy(change(state, index, { phase, attempts: 0 }), index)
 }
 
-/** See {@link end}. */
+/** Drops what an ended operation no longer needs: see {@link end}. */
 export function tidy(state: State, index: number): State {
   const operation = at(state, index)
   if (!hasEnded(operation)) return state
@@ -64,12 +67,12 @@ export function answerOf(state: State, index: number): string {
   return phase === '200' || phase === '503' ? `, answer ${phase}` : ''
 }
 
-/** A row or an entry as Redis would show it: `2.A`, and the tombstone `3.`. */
+/** A row or an entry as Redis would show it: `2.A`, a tombstone `3.`. */
 export function show(row: string): string {
   return row === '' ? 'nothing' : `${stampOf(row)}.${sessionOf(row) === NOBODY ? '' : sessionOf(row)}`
 }
 
-/** D has it, so R is told: the session, or the tombstone. */
+/** After the commit in D, sends R the session or the tombstone. */
 export function joinRow(state: State, index: number, row: string, variant: Variant): State {
   const isEnding = sessionOf(row) === NOBODY
   const write = variant.logout === 'DEL after D' && isEnding ? 'X' : variant.write === 'join' ? 'J' : 'S'

@@ -5,7 +5,7 @@ import type { Model } from './operations.js'
 import { isRunning, type Operation, type State, sessionOf, stampOf } from './state.js'
 import type { Observation, Step } from './steps.js'
 
-/** The guarantees of the protocol, by the names that its description gives them. */
+/** The guarantees of the protocol, by their names in its description. */
 export const PROPERTIES = {
   S1: 'at most one token of a user is acceptable at any instant',
   S2: 'stamps of a user strictly increase and are never used again',
@@ -24,7 +24,7 @@ export const PROPERTIES = {
 
 export type Property = keyof typeof PROPERTIES
 
-/** What a state breaks, however it was reached. */
+/** The properties that a state breaks, however it was reached. */
 export function brokenIn(state: State, model: Model): Property[] {
   const broken: Property[] = []
   if (acceptable(state, model).length > 1) broken.push('S1')
@@ -34,7 +34,7 @@ export function brokenIn(state: State, model: Model): Property[] {
   return broken
 }
 
-/** What a step breaks by what it did. */
+/** The properties that a step breaks. */
 export function brokenBy(before: State, { state, observed }: Step, model: Model): Property[] {
   const broken: Property[] = []
   const { variant, configuration } = model
@@ -49,7 +49,8 @@ export function brokenBy(before: State, { state, observed }: Step, model: Model)
   }
   if (observed?.kind === 'identify') {
     if (observed.accepted && isOver(state, observed, configuration.calls)) broken.push('S3/S4')
-    // With recovery off, a session that R lost is refused although the register has it: that side is not promised.
+    // With recovery off, a session that R lost is refused although the register has it. That is
+    // permitted.
     const isPromised =
       state.lossesOfD === 0 && (observed.accepted || variant.claimsRecovery || state.lossesOfR === 0)
     if (isPromised && !isLinearizable(state.operations, observed, configuration.calls)) broken.push('Lin')
@@ -57,7 +58,7 @@ export function brokenBy(before: State, { state, observed }: Step, model: Model)
   return broken
 }
 
-/** The logins whose tokens identify would accept, asked now. */
+/** The logins whose tokens identify would accept now. */
 function acceptable({ operations, R, D }: State, { variant, configuration }: Model): Operation[] {
   return operations.filter(
     ({ phase, expired, row }, index) =>
@@ -79,7 +80,10 @@ function endsAnother(
   return sessionOf(before) !== '-' && sessionOf(before) !== sessionOf(own)
 }
 
-/** Whether something that was answered before this identify was called had ended or superseded its session. */
+/**
+ * Whether an operation answered before this identify was called had ended or superseded its
+ * session.
+ */
 function isOver(
   { operations }: State,
   { login, after }: { login: number; after: number },
@@ -93,7 +97,10 @@ function isOver(
   })
 }
 
-/** A login that this very step answered 200 although its token is not in both stores, nor superseded there. */
+/**
+ * Whether this step answered a login 200 although its token is not in both stores, nor superseded
+ * there.
+ */
 function answeredTooEarly(before: State, state: State, calls: Call[]): boolean {
   return state.operations.some(
     ({ phase, row }, index) =>
@@ -105,8 +112,9 @@ function answeredTooEarly(before: State, state: State, calls: Call[]): boolean {
 }
 
 /**
- * Once nothing is under way: the operations that may have been the last to take effect are those which no later call
- * that was answered 200 has replaced. If all of them are logins answered 200, one of them has to be logged in.
+ * Applies when nothing is under way. The last operation to take effect may be any that no later
+ * call, answered 200, has replaced. If all of these are logins answered 200, one of them must be
+ * logged in.
  */
 function deadAlthoughLast(state: State, model: Model): Property | undefined {
   const { operations, lossesOfD, lossesOfR } = state
@@ -125,7 +133,8 @@ function deadAlthoughLast(state: State, model: Model): Property | undefined {
       ? []
       : [{ ...operation, index }]
   })
-  // What D lost is gone. What R lost is promised back by recovery only. A login called since is promised in any case.
+  // What D lost is gone. What R lost is promised back only by recovery. A login called after the
+  // loss is promised in any case.
   const isPromised = (operation: (typeof last)[number]) =>
     operation.phase === '200' &&
     !operation.expired &&

@@ -3,13 +3,13 @@ import { answered, isSame, letterOf, type Operation, rowOf, type State } from '.
 import type { Step, StepName } from './steps.js'
 import { deliver, execute } from './stores.js'
 
-/** The service tries five times; here nobody can be overtaken more than twice. */
+/** The service tries five times. Here no login can be overtaken more than twice. */
 const MAX_COMMIT_ATTEMPTS = 4
 
 /**
- * What the service does in D and R, every store call one atomic step at the moment when the store executes it. Where
- * a call, an answer or a sending could be earlier or later without another outcome, it is folded into the store's
- * step: calls as late and answers as early as possible, which makes the most demands on the protocol.
+ * The steps of the service. Every store call is one atomic step, at the moment when the store
+ * executes it. A call, an answer or a send whose time makes no difference is part of the store's
+ * step: calls as late and answers as early as possible, which is hardest for the protocol.
  */
 export function serviceSteps(state: State, model: Model, add: (step: Step) => void): void {
   state.operations.forEach((operation, index) => {
@@ -74,7 +74,7 @@ function call(
   }
 }
 
-/** After its statement changed nothing, or after a collision. */
+/** The operation reads again after its statement changed nothing, or after a collision. */
 function readAgain(
   state: State,
   index: number,
@@ -96,7 +96,7 @@ function readAgain(
   }
 }
 
-/** Without a time limit that has passed, a caller waits: for D until the deadline, for R while it may come back. */
+/** Whether the request may be answered 503: its deadline in D has passed, or R is away. */
 function mayGiveUp(state: State, { phase, statement }: Operation): boolean {
   return (
     (phase === 'commit' && statement === 'late') || (state.rAway && (phase === 'canary' || phase === 'join'))

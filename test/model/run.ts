@@ -1,10 +1,12 @@
 /**
- * `npm run model` explores every variant of the session protocol under every configuration of faults;
- * `npm run model -- --quick` the smaller half. Fails when the recommended protocol breaks under a single fault, when a
- * weakened one is not caught, and when anything beyond single faults is other than documented.
+ * `npm run model` explores every variant of the session protocol under every configuration of
+ * faults; `npm run model -- --quick` explores the smaller half. Fails when the recommended protocol
+ * breaks under a single fault, when a weakened one is not caught, or when anything beyond single
+ * faults differs from what is documented.
  *
- * The model has one user. It leaves out passwords and status, which the statements in D check beside the stamp, and
- * real time: a time limit may pass at any moment, and a token expire at any moment after its login was answered.
+ * The model has one user. It leaves out passwords and status, which the statements in D check
+ * beside the stamp. It also leaves out real time: a time limit may pass at any moment, and a token
+ * may expire at any moment after its login was answered.
  */
 import { explore, type Finding, type Result } from './explore.js'
 import { BEYOND, type Configuration, SINGLE } from './faults.js'
@@ -33,7 +35,8 @@ for (const variant of RECOMMENDED) {
 }
 for (const variant of WEAKENED) {
   heading(variant, `must be caught, by ${variant.breaks} under: ${variant.under}`)
-  // The quick run asks only where the answer is known to be; the full one wherever a variant may break.
+  // The quick run explores only what is known to break the variant. The full run explores all that
+  // might.
   const asked = SINGLE.filter(({ name, effort }) => (quick ? name === variant.under : effort !== 'thorough'))
   const isCaught = asked.map((configuration) => {
     const { findings } = run(variant, configuration, { stopAtFirst: true })
@@ -79,7 +82,7 @@ function heading({ name }: Variant, expectation: string): void {
   console.log(`\n=== ${name}: ${expectation}`)
 }
 
-/** What is being explored, on one line that is written over. */
+/** Shows what is being explored, on one line that is overwritten. */
 function progress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`)
 }

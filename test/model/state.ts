@@ -1,22 +1,29 @@
 /**
- * Everything there is about one user, small enough to be looked at a million times. A row of D and an entry of R are
- * the same three letters: stamp, session (`-` for none: a tombstone) and whose expiry it carries; R may also be ''.
+ * The whole state of one user, small enough to visit millions. A row of D and an entry of R are the
+ * same three characters: stamp, session (`-` for none: a tombstone), and the login whose expiry it
+ * carries. R may also be ''.
  */
 export interface State {
   D: string
   R: string
-  /** Earlier rows and entries, three letters each: what a store may fall back to. Kept only while it may. */
+  /**
+   * Earlier rows and entries, three characters each, that a store may fall back to. Kept only while
+   * it may.
+   */
   pastD: string
   pastR: string
   clock: number
-  /** The largest stamp that was ever committed, lost or not. */
+  /** The largest stamp ever committed, lost or not. */
   highest: number
   rAway: boolean
-  /** How often each store has lost something: what was called after that is promised more than what came before. */
+  /**
+   * How often each store has lost something. Calls after a loss are promised more than calls before
+   * it.
+   */
   lossesOfD: number
   lossesOfR: number
   operations: Operation[]
-  /** Writes under way to R, sorted, so that states which differ in their order only are one. */
+  /** Writes under way to R, sorted, so that states that differ only in their order are the same. */
   messages: string[]
   identify: Identify | undefined
   left: Faults
@@ -26,13 +33,13 @@ export type Phase = 'idle' | 'canary' | 'commit' | 'join' | 'again' | '200' | '5
 
 export interface Operation {
   phase: Phase
-  /** The row that it read and compares with. */
+  /** The row that it read, and compares with. */
   seen: string
   /** What it joins; for a login that was answered, its token. */
   row: string
   statement: 'none' | 'sent' | 'late'
   attempts: number
-  /** Which operations had been answered when this one was called, as bits. */
+  /** The operations that had been answered when this one was called, as bits. */
   after: number
   /** How often D and R had lost something when it was called. */
   lossesOfD: number
@@ -46,7 +53,7 @@ export interface Identify {
   login: number
   first: 'D' | 'R'
   read: string
-  /** Which operations had been answered when it was called, as bits. */
+  /** The operations that had been answered when it was called, as bits. */
   after: number
 }
 
@@ -114,7 +121,7 @@ export const expiryOf = (row: string) => row.charAt(2)
 export const rowOf = (stamp: number, session: string, expiry: string) =>
   `${stamp.toString(36)}${session}${expiry}`
 
-/** The same event: stamp and session. */
+/** Whether both are the same event: same stamp, same session. */
 export const isSame = (one: string, other: string) =>
   one.charAt(0) === other.charAt(0) && one.charAt(1) === other.charAt(1)
 
@@ -124,7 +131,7 @@ export const loginOf = (letter: string) => letter.charCodeAt(0) - 65
 export const hasEnded = ({ phase }: Operation) => phase === '200' || phase === '503' || phase === 'crashed'
 export const isRunning = (operation: Operation) => operation.phase !== 'idle' && !hasEnded(operation)
 
-/** The operations that were answered, as bits. A crash answers nobody. */
+/** The operations that were answered, as bits. A crash is no answer. */
 export function answered(state: State): number {
   let bits = 0
   state.operations.forEach(({ phase }, index) => {
@@ -144,7 +151,7 @@ const PHASES: Record<Phase, string> = {
   crashed: 'x',
 }
 
-/** A state as a short text: equal texts, equal states. */
+/** A state as a short text. Two texts are equal exactly if the states are. */
 export function keyOf(state: State): string {
   const { left, identify } = state
   let key = `${state.D}${state.R}|${state.pastD}|${state.pastR}|${state.clock}.${state.highest}`

@@ -36,7 +36,7 @@ export const MISHAPS = [
   'D loses its last commits',
 ] as const
 
-/** What only weakened variants do. */
+/** The steps of weakened variants only. */
 export const WEAKENED_STEPS = ['login writes R first', 'logout leaves D alone', 'DEL'] as const
 
 export type StepName =
@@ -44,7 +44,7 @@ export type StepName =
   | (typeof MISHAPS)[number]
   | (typeof WEAKENED_STEPS)[number]
 
-/** What a property may want to know of a step beyond the states before and after it. */
+/** What a property needs to know of a step, beyond the states before and after it. */
 export type Observation =
   | { kind: 'commit'; operation: number; stamp: number; before: string }
   | { kind: 'identify'; login: number; after: number; accepted: boolean }
@@ -53,7 +53,7 @@ export interface Step {
   /** Who takes it: A, logout(A), identify(A), or the store. */
   who: string
   name: StepName
-  /** What came of it, for the reader of a trace. */
+  /** The result, for the reader of a trace. */
   outcome: string
   state: State
   observed?: Observation

@@ -14,7 +14,7 @@ import {
 import { ABSENT, expiryOf, isSame, letterOf, NOBODY, rowOf, type State, sessionOf, stampOf } from './state.js'
 import type { Step } from './steps.js'
 
-/** A statement that D executes, with everything that its WHERE asks. */
+/** D executes a statement, with all conditions of its WHERE. */
 export function execute(state: State, index: number, model: Model, again = false): Step {
   const { variant, configuration } = model
   const operation = at(state, index)
@@ -35,7 +35,7 @@ export function execute(state: State, index: number, model: Model, again = false
       ? !variant.comparesSeenStamp || stampOf(state.D) === stampOf(operation.seen)
       : kind === 'revoke' || isSame(state.D, operation.seen))
   if (!applies) {
-    // A revoke does not look again: only its deadline can have stopped it.
+    // A revoke does not read again: only its deadline can have stopped it.
     const next = !waiting
       ? done
       : kind === 'revoke'
@@ -74,7 +74,7 @@ export function execute(state: State, index: number, model: Model, again = false
   }
 }
 
-/** R executes a write. `again`: it will get the same write once more, from a client that sends it anew. */
+/** R executes a write. `again`: the write was sent twice, and R will get it once more. */
 export function deliver(
   state: State,
   message: string,

@@ -1,6 +1,6 @@
 import type { Property } from './properties.js'
 
-/** One way of building the protocol. The recommended one is what src/sessions/sessions.ts does. */
+/** One variant of the protocol. The recommended one is that of src/sessions/. */
 export interface Variant {
   name: string
   /** Which store a login writes first. */
@@ -9,9 +9,12 @@ export interface Variant {
   write: 'join' | 'SET'
   logout: 'tombstone' | 'DEL after D' | 'DEL' | 'DEL if equal'
   recovery: 'off' | 'database'
-  /** Whether R's own loss of a session is promised to be healed. It goes with recovery, except where a variant lies. */
+  /**
+   * Whether the variant promises to restore a session that R lost. Equal to recovery, except in a
+   * variant whose promise is false.
+   */
   claimsRecovery: boolean
-  /** Whether an identify that found R wanting joins what D holds. */
+  /** Whether an identify that finds R outdated joins what D holds. */
   repairs: boolean
   deadline: boolean
   stamp: 'clock' | 'old + 1'
@@ -58,7 +61,10 @@ const naive: Variant = {
 
 export const RECOMMENDED: Variant[] = [database, off]
 
-/** A protocol that lacks something, the property that this breaks, and a configuration of faults that shows it. */
+/**
+ * A protocol without one of its safeguards, the property that this breaks, and a configuration of
+ * faults that shows it.
+ */
 export interface Weakened extends Variant {
   breaks: Property
   under: string
@@ -67,7 +73,7 @@ export interface Weakened extends Variant {
 const noFault = 'no fault: 2 logins, logout'
 const dLoses = 'D loses commits: 2 logins, logout'
 
-/** The search has to find out what each of these lacks. */
+/** The search must find what each of these lacks. */
 export const WEAKENED: Weakened[] = [
   { ...naive, name: 'naive: R, then D', order: 'R, then D', breaks: 'L1', under: noFault },
   { ...naive, name: 'naive: D, then R', breaks: 'L1', under: noFault },
@@ -139,7 +145,10 @@ export const WEAKENED: Weakened[] = [
   { ...database, name: 'identify asks R only', identifyAsks: 'R', breaks: 'L1', under: 'R restarts empty' },
 ]
 
-/** What no single fault misses. The first is a second guard beside the deadline, as WEAKENED shows without both. */
+/**
+ * Safeguards that no single fault needs. The first is a second guard beside the deadline: WEAKENED
+ * shows what happens without both.
+ */
 export const NOT_NEEDED: Variant[] = [
   { ...database, name: 'no compare-and-set on the seen stamp', comparesSeenStamp: false },
   { ...database, name: 'recovery without the repair', repairs: false },
