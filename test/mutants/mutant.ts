@@ -1,14 +1,17 @@
 import type { Edit } from './plant.js'
 
-/** A mistake that somebody could make, and what should notice it. */
+/** A plausible mistake, and what should catch it. */
 export interface Mutant {
   name: string
   edits: Edit[]
-  /** Rows of the fault table by their number and probes by their name, tried in this order. */
+  /** Rows of the fault table by number and probes by name, in the order in which they are tried. */
   caughtBy: (number | string)[]
-  /** The mistake is about time, so that a problem about time counts. Else a busy machine could be taken for a catch. */
+  /**
+   * The mistake affects timing, so a timing problem counts. Otherwise a busy machine could pass for
+   * a catch.
+   */
   slow?: true
-  /** Why nothing can notice it: then it is listed and not run. */
+  /** Why nothing can catch it. Such a mutant is listed, but not run. */
   equivalent?: string
 }
 

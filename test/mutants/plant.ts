@@ -5,19 +5,21 @@ import { temporaryDirectory } from '../support/service-process.js'
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** One change of the built code. */
+/** One edit of the built code. */
 export interface Edit {
   /** Relative to dist. */
   file: string
-  /** Text that occurs exactly once: else the change would not be the one that was meant. */
+  /** Text that must occur exactly once, so that the edit hits the intended place. */
   find: string
   replace: string
 }
 
-/** Taken once: a build beside a run must not change what the mutants differ from. */
+/** Copied once: a build during a run must not change the code that the mutants start from. */
 let original: string | undefined
 
-/** A copy of the built service with these changes, and the path of its command line. */
+/**
+ * Copies the built service, applies these edits, and returns the path of the copy's command line.
+ */
 export function plant(edits: readonly Edit[]): string {
   original ??= copy(PROJECT)
   const directory = copy(original)
@@ -28,7 +30,7 @@ export function plant(edits: readonly Edit[]): string {
   return join(directory, 'dist', 'cli.js')
 }
 
-/** The code of a file with this change. @throws Error where the text is not there exactly once */
+/** The code of a file after this edit. @throws Error unless the text occurs exactly once */
 export function edited(code: string, { file, find, replace }: Edit): string {
   const parts = code.split(find)
   if (parts.length !== 2) throw new Error(`${file} holds ${parts.length - 1} times, not once: ${find}`)

@@ -3,13 +3,15 @@ import type { User } from '../faults/clients.js'
 import { createWorld, type World, type WorldOptions } from '../faults/world.js'
 import { claimsOf, PASSWORD } from '../helper.js'
 
-/** A client gives up after this, well beyond the longest answer that is promised, in milliseconds. */
+/**
+ * A request is given up after this long, in milliseconds: well beyond the longest promised answer.
+ */
 const GIVES_UP_MS = 4000
 
-/** A small scenario that does one thing on purpose, where a random history would meet it only now and then. */
+/** A small scenario that provokes one situation, which a random history meets only now and then. */
 export interface Probe {
   name: string
-  /** Everything that is not as it must be. What is about time begins with `L3`, as in the rows. */
+  /** Runs the probe and returns all problems. A timing problem begins with `L3`, as in the rows. */
   run(cli?: string): Promise<string[]>
 }
 
@@ -19,7 +21,7 @@ export interface Reply {
   error: string | undefined
   headers: Headers
   ms: number
-  // biome-ignore lint/suspicious/noExplicitAny: whatever came; what is used of it is checked
+  // biome-ignore lint/suspicious/noExplicitAny: any answer; the fields in use are checked
   body: any
 }
 
@@ -27,7 +29,7 @@ export type Question = 'identify' | 'verify' | 'logout'
 
 export type Scene = ReturnType<typeof sceneIn>
 
-/** A probe with a world of two instances and four users, unless it asks for another one. */
+/** Makes a probe. Its world has two instances and four users unless `options` say otherwise. */
 export function probe(name: string, options: WorldOptions, look: (scene: Scene) => Promise<void>): Probe {
   const run = async (cli?: string) => {
     const world = await createWorld({
@@ -47,7 +49,7 @@ export function probe(name: string, options: WorldOptions, look: (scene: Scene) 
   return { name, run }
 }
 
-/** The world, and short words for what probes do in it. */
+/** The world, and short names for what probes do in it. */
 function sceneIn(world: World, problems: string[]) {
   const [here = '', there = ''] = world.instances.map(({ url }) => url)
   return {
@@ -81,7 +83,10 @@ function sceneIn(world: World, problems: string[]) {
     return request(url, 'POST', '/login', {}, { mobile, password })
   }
 
-  /** The token of a login that nothing stands in the way of. @throws where it fails: the probe cannot go on */
+  /**
+   * Logs in where nothing prevents it, and returns the token. @throws Error if that fails: the
+   * probe cannot go on
+   */
   async function login(who: User, url = here): Promise<string> {
     const { status, error, body } = await tryLogin(who, url)
     if (status !== 200) throw new Error(`a login in peace was answered ${status} ${error}`)
@@ -101,7 +106,9 @@ function sceneIn(world: World, problems: string[]) {
     }
   }
 
-  /** Refused with 401 by every question on every instance, and without a word about the user. */
+  /**
+   * Claims that every question on every instance is answered 401, without the identity of the user.
+   */
   async function refused(token: string, when: string, urls = [here, there]): Promise<void> {
     for (const [question, url] of questions(urls)) {
       const { status, headers } = await ask(question, token, url)
@@ -110,7 +117,7 @@ function sceneIn(world: World, problems: string[]) {
     }
   }
 
-  /** What the database holds of a user's session. */
+  /** The user's session state and password hash in the database. */
   async function row({ id }: User) {
     const [found] = await world.sql`
       select session_id, last_login_stamp::float8 as stamp, password from user_login where user_id = ${id}`
@@ -126,7 +133,7 @@ function sceneIn(world: World, problems: string[]) {
     await world.redisClient.set(keyOf(id), value)
   }
 
-  /** What `ask` is answered when the user's row changes between its reading and its writing. */
+  /** The answer to `ask` when the user's row changes between its read and its write. */
   async function meanwhile<T>(
     { id }: User,
     change: Record<string, string | number | null>,
@@ -135,7 +142,8 @@ function sceneIn(world: World, problems: string[]) {
     let answer: Promise<T> | undefined
     await world.sql.begin(async (sql) => {
       await sql`update user_login set ${sql(change)} where user_id = ${id}`
-      // It reads the row as it was, and then waits for it: only now does the change become known.
+      // The request reads the old row, then waits for its lock. The change is committed only after
+      // that.
       answer = ask()
       const end = performance.now() + 2000
       while (performance.now() < end) {

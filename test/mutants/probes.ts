@@ -7,7 +7,7 @@ import { tokenProbes } from './probes/tokens.js'
 import { userProbes } from './probes/users.js'
 import { witnessProbes } from './probes/witnesses.js'
 
-/** Everything that is tried on purpose, by its name. */
+/** All probes. */
 export const PROBES: Probe[] = [
   ...tokenProbes,
   ...keyProbes,

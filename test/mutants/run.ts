@@ -1,7 +1,8 @@
 /**
- * `npm run test:mutants [-- --only NAME]`: plants known mistakes into copies of the built service, one at a time, and
- * looks whether the rows of the fault table and the probes notice them. Tests that never fail prove nothing: this proves
- * that these can. Ends with 1 when a mistake survived, or when the service without any did not pass.
+ * `npm run test:mutants [-- --only NAME]`: plants known mistakes into copies of the built service,
+ * one at a time, and checks that the rows of the fault table and the probes catch them. Tests that
+ * never fail prove nothing: this proves that these can fail. Exits with 1 when a mistake survives,
+ * or when the service without a mistake does not pass.
  */
 import { parseArgs } from 'node:util'
 import { installIfPossible, requirePrograms, STORES } from '../support/programs.js'
@@ -43,7 +44,7 @@ installIfPossible(['redis-cli', 'faketime', 'ip'])
 endOnSignals()
 
 const started = performance.now()
-/** What the unchanged service is blamed for: it cannot count against a mutant. */
+/** Attempts that blame the unchanged service. They cannot count against a mutant. */
 const unfit = await unfitAttempts()
 const results: Result[] = []
 for (const [index, mutant] of chosen.entries()) {
@@ -61,11 +62,11 @@ interface Result {
   outcome: 'caught' | 'SURVIVED' | 'ERROR' | 'equivalent'
   by: string
   problem: string
-  /** What was tried first, and noticed nothing. */
+  /** What was tried earlier and caught nothing. */
   missedBy: string[]
 }
 
-/** Runs everything that the chosen mutants rely on against a copy without a mistake. */
+/** Runs everything that the chosen mutants rely on, against a copy without a mistake. */
 async function unfitAttempts(): Promise<Map<string, Finding>> {
   const cli = plant([])
   const attempts = new Map(chosen.flatMap(attemptsOf).map((attempt) => [attempt.name, attempt]))
@@ -84,7 +85,7 @@ async function unfitAttempts(): Promise<Map<string, Finding>> {
 async function resultOf(mutant: Mutant): Promise<Result> {
   const { name, edits, equivalent } = mutant
   try {
-    // Even where nothing is run: a text that is not there any more would let the list lie.
+    // Plant an equivalent mutant too: its text must still be in the code.
     const cli = plant(edits)
     if (equivalent) return { mutant: name, outcome: 'equivalent', by: '', problem: equivalent, missedBy: [] }
     return await tryAll(mutant, cli)
@@ -103,7 +104,7 @@ async function tryAll({ slow, ...mutant }: Mutant, cli: string): Promise<Result>
     const { kind, problem } = await findingOf(attempt, cli, slow)
     const by = attempt.name
     if (kind === 'blamed') return { ...result, outcome: 'caught', by, problem }
-    // A scenario that fell over, or a service that did not start, has not noticed anything.
+    // A scenario that failed itself, or a service that did not start, has not caught anything.
     if (kind === 'failed') failed = { ...result, outcome: 'ERROR', by, problem }
     else missedBy.push(by)
   }
@@ -127,6 +128,6 @@ function print(): void {
     (outcome) => `${count(outcome)} ${outcome}`,
   )
   console.log(`${counts.join(', ')}, ${unfit.size} scenarios fail without a mistake, ${seconds} s`)
-  // Connections that were kept alive would keep the process, too.
+  // Connections that are kept alive would keep the process alive.
   process.exit(count('SURVIVED') + count('ERROR') + unfit.size > 0 ? 1 : 0)
 }

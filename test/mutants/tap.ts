@@ -3,14 +3,16 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface Tap {
   port: number
-  /** Sees what the service is about to send, before it is passed on. */
+  /** Calls `see` with what the service sends, before it is passed on. */
   watch(see: (sent: string) => void): void
-  /** From now on nothing passes on the connections that are open, and nobody is told: new ones work. */
+  /** Drops everything on the connections that are open, which stay open. New ones work. */
   freeze(): void
   close(): void
 }
 
-/** A way to a store on which one can stop at an exact statement, or let every connection go dead. */
+/**
+ * A proxy in front of a store. It can stop at an exact statement, or let every connection go dead.
+ */
 export async function startTap(target: number): Promise<Tap> {
   const open = new Set<Socket>()
   let generation = 0

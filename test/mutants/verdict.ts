@@ -3,32 +3,32 @@ import { SCENARIOS } from '../faults/rows.js'
 import type { Mutant } from './mutant.js'
 import { PROBES } from './probes.js'
 
-/** Seeds of a row, one after the other: where the clients' luck of one misses, that of the next may hit. */
+/** Seeds of a row, one after the other: what one misses, the next may hit. */
 const SEEDS = [1, 2]
 
-/** None takes half of this. */
+/** Time limit of an attempt, in milliseconds. None takes half of it. */
 const LIMIT_MS = 60_000
 
-/** One way of looking for a mistake. */
+/** One way to catch a mistake. */
 export interface Attempt {
   name: string
   run(cli: string): Promise<string[]>
 }
 
 export interface Finding {
-  /** `failed`: the scenario itself fell over, which says nothing about what it looks for. */
+  /** `failed`: the scenario itself failed, which says nothing about the mistake. */
   kind: 'passed' | 'blamed' | 'failed'
   /** The first problem. */
   problem: string
 }
 
-/** What a busy machine can cause without any mistake. */
+/** Problems that a busy machine causes without any mistake. */
 const ABOUT_TIME = /^L3|^recovery took|^a refusal took|descriptors are open$|^memory grew/
 
-/** What says that the scenario was not what it should be, and nothing of the service. */
+/** Problems of the scenario itself, which say nothing about the service. */
 const NO_EVIDENCE = /^the fault touched no request|^an instance has ended/
 
-/** In the order in which a mutant names them. @throws for a row or a probe that there is not */
+/** The attempts for a mutant, in its order. @throws Error for an unknown row or probe */
 export function attemptsOf({ caughtBy }: Mutant): Attempt[] {
   return caughtBy.flatMap((wanted) => (typeof wanted === 'number' ? ofRow(wanted) : [ofProbe(wanted)]))
 }
@@ -50,7 +50,7 @@ function ofProbe(wanted: string): Attempt {
   return { name: `probe "${wanted}"`, run: found.run }
 }
 
-/** Runs one attempt. @param slow whether problems about time count */
+/** Runs one attempt. @param slow whether timing problems count */
 export async function findingOf(attempt: Attempt, cli: string, slow = false): Promise<Finding> {
   try {
     const problems = await Promise.race([attempt.run(cli), giveUp()])

@@ -2,7 +2,7 @@ import { CHECK, type Mutant, STORE_CALL } from '../mutant.js'
 
 const unavailable = "super('temporarily_unavailable', { reason, retryAfter: 1 });"
 
-/** What callers are told, and when, while a store is away. */
+/** What callers are told while a store is away, and when, each time with one mistake. */
 export const answerMutants: Mutant[] = [
   {
     name: '401 for an outage',
@@ -34,7 +34,7 @@ export const answerMutants: Mutant[] = [
   },
   {
     name: 'the identity of the user on a 401',
-    caughtBy: ['each store has its say'],
+    caughtBy: ['both stores decide'],
     edits: [
       {
         file: 'http/hooks/require-session.js',

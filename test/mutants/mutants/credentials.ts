@@ -3,7 +3,7 @@ import { END, LOG_IN, type Mutant, PASSWORD_CHANGE, PASSWORD_LENGTH, STATEMENTS 
 const isCurrent = 'const ended = isCurrent(state, session)\n'
 const ends = "update('end_session', ended, and(sameUser, sameSession, beforeDeadline))"
 
-/** Logging in, logging out and changing the password, less one condition at a time. */
+/** Login, logout and change of password, each time without one condition. */
 export const credentialMutants: Mutant[] = [
   {
     name: 'logout ends whatever session the user has',
@@ -68,7 +68,7 @@ export const credentialMutants: Mutant[] = [
     ],
   },
   {
-    name: 'a change of password asks for none',
+    name: 'a change of password needs no current password',
     caughtBy: ['password change'],
     edits: [{ file: PASSWORD_CHANGE, find: 'if (!account || !proved)', replace: 'if (!account)' }],
   },

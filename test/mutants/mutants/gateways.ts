@@ -2,7 +2,7 @@ import type { Mutant } from '../mutant.js'
 
 const CLIENTS = 'service-clients/service-clients.js'
 
-/** What programs with credentials of their own are told, and which of them. */
+/** What service clients are told, and which of them, each time with one mistake. */
 export const gatewayMutants: Mutant[] = [
   {
     name: 'an outage makes a token inactive',
@@ -16,7 +16,7 @@ export const gatewayMutants: Mutant[] = [
     ],
   },
   {
-    name: 'a revocation that could not be done is answered 200',
+    name: 'a failed revocation is answered 200',
     caughtBy: ['gateways during an outage'],
     edits: [
       {
@@ -27,7 +27,7 @@ export const gatewayMutants: Mutant[] = [
     ],
   },
   {
-    name: 'introspection asks the token alone',
+    name: 'introspection checks the token alone',
     caughtBy: [10, 'gateways'],
     edits: [
       {
@@ -38,7 +38,7 @@ export const gatewayMutants: Mutant[] = [
     ],
   },
   {
-    name: 'any secret of a service client will do',
+    name: 'any secret authenticates a service client',
     caughtBy: ['gateways'],
     edits: [
       {
@@ -49,7 +49,7 @@ export const gatewayMutants: Mutant[] = [
     ],
   },
   {
-    name: 'permissions of service clients are not looked at',
+    name: 'permissions of service clients are not checked',
     caughtBy: ['gateways'],
     edits: [
       {
@@ -68,7 +68,7 @@ export const gatewayMutants: Mutant[] = [
     ],
   },
   {
-    name: 'a service client that was recalled may do anything',
+    name: 'a recalled service client has every permission',
     caughtBy: ['gateways'],
     edits: [
       {
@@ -79,7 +79,7 @@ export const gatewayMutants: Mutant[] = [
     ],
   },
   {
-    name: 'what authenticated a service client is not forgotten when the list is read',
+    name: 'recognised credentials survive a reading of the service clients',
     caughtBy: ['gateways'],
     edits: [{ file: CLIENTS, find: 'recognised.clear();', replace: '' }],
   },

@@ -1,13 +1,13 @@
 import { BATCH, CHECK, ENTRIES, type Mutant, TOKENS } from '../mutant.js'
 
-const SAY = 'each store has its say'
+const SAY = 'both stores decide'
 const compared = 'if (inD !== entry)'
 const agreed = 'if (inR === entry)'
 const asked = 'judged(token, inD[token.session.userId], inR[index])'
 
 const found = "keys.find(token.slice(0, token.indexOf('.')))"
 
-/** What makes a token acceptable, less one thing at a time. */
+/** What makes a token acceptable, each time without one condition. */
 export const identifyMutants: Mutant[] = [
   {
     name: 'recovery=off accepts what Redis does not hold',
@@ -59,7 +59,7 @@ export const identifyMutants: Mutant[] = [
     ],
   },
   {
-    name: 'the status of the user is not looked at',
+    name: 'the status of the user is not checked',
     caughtBy: [SAY],
     edits: [
       {
@@ -97,7 +97,7 @@ export const identifyMutants: Mutant[] = [
     edits: [{ file: BATCH, find: 'cache: false,', replace: '' }],
   },
   {
-    name: 'the rows of a batch are taken in the order in which they come',
+    name: 'the rows of a batch are assigned by their order',
     caughtBy: ['many questions at once'],
     edits: [
       {
@@ -108,7 +108,7 @@ export const identifyMutants: Mutant[] = [
     ],
   },
   {
-    name: 'a row that has moved is taken for gone',
+    name: 'a moved row counts as missing',
     caughtBy: ['many questions at once', SAY],
     edits: [
       {
@@ -141,7 +141,7 @@ export const identifyMutants: Mutant[] = [
     ],
   },
   {
-    name: 'verify looks at the token alone',
+    name: 'verify checks the token alone',
     caughtBy: [SAY],
     edits: [
       {
@@ -152,7 +152,7 @@ export const identifyMutants: Mutant[] = [
     ],
   },
   {
-    name: 'recovery=database forgives a tombstone',
+    name: 'recovery=database ignores a tombstone',
     caughtBy: ['a tombstone at the same stamp'],
     edits: [
       {
@@ -174,7 +174,7 @@ export const identifyMutants: Mutant[] = [
     ],
   },
   {
-    name: 'alg none is believed',
+    name: 'alg none is accepted',
     caughtBy: ['forged tokens'],
     edits: [
       { file: TOKENS, find: found, replace: `${found} ?? keys.signing()` },
@@ -192,7 +192,7 @@ export const identifyMutants: Mutant[] = [
     edits: [{ file: TOKENS, find: found, replace: `${found} ?? keys.signing()` }],
   },
   {
-    name: 'what is remembered of a token outlives its key',
+    name: 'a remembered token outlives its key',
     caughtBy: ['keys that come and go'],
     edits: [{ file: TOKENS, find: ' && keys.holds(known.key)', replace: '' }],
   },
@@ -209,7 +209,7 @@ export const identifyMutants: Mutant[] = [
   {
     name: 'the issuer is not checked',
     caughtBy: ['forged tokens'],
-    // It is checked twice, and either would do.
+    // The issuer is checked twice. Either check would do.
     edits: [
       { file: TOKENS, find: 'allowedIss: issuer,', replace: '' },
       { file: TOKENS, find: 'claims.iss === issuer && ', replace: '' },

@@ -1,6 +1,6 @@
 import { CHECK, END, LOG_IN, type Mutant, PASSWORD_PROOF, REGISTRY, STATEMENTS } from '../mutant.js'
 
-/** Gives the registry what it does not have on purpose: a way to forget. */
+/** Gives R a way to forget, which it lacks on purpose. */
 const forget = {
   file: REGISTRY,
   find: 'readFromNodes : read, join, ping };',
@@ -11,8 +11,9 @@ const commit =
 const join = 'const joined = await registry.join(userId, { stamp, sessionId }, expiresAt, budget.limit());'
 
 /**
- * Protocols that look as good as this one. Where a row is named first, random histories alone show the difference. Where
- * none is, recovery repairs in the rows what went wrong, or the moment is too short for clients to meet it by chance.
+ * Protocols that look correct, but are not. Where a row comes first, random histories alone show
+ * the difference. Where no row is named, recovery repairs the damage before a row sees it, or the
+ * moment is too short for random clients to hit.
  */
 export const protocolMutants: Mutant[] = [
   {
@@ -164,7 +165,7 @@ export const protocolMutants: Mutant[] = [
     edits: [{ file: REGISTRY, find: "if left > redis.call('PTTL', KEYS[1]) then", replace: 'if false then' }],
   },
   {
-    name: 'an entry goes before its token',
+    name: 'an entry expires before its token',
     caughtBy: ['how long an entry is kept'],
     edits: [
       {

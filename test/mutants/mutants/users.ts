@@ -2,7 +2,7 @@ import { type Mutant, STATEMENTS, USERS } from '../mutant.js'
 
 const joined = 'joinState(registry, changed, clock.database, budget.limit()),'
 
-/** What a sibling does with users, less one part at a time. */
+/** What a sibling service does with users, each time without one part. */
 export const userMutants: Mutant[] = [
   {
     name: 'disabling a user leaves the session to be enabled again',

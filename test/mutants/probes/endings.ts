@@ -10,7 +10,7 @@ const GATE = fileURLToPath(new URL('../../faults/preload/gate.mjs', import.meta.
 
 export const endingProbes: Probe[] = [
   probe('logout', {}, async ({ world, here, user, login, ask, accepted, refused, claim, row, held }) => {
-    // The strict reading beside the forgiving one: what one forgives, the other shows.
+    // An instance with recovery off beside one with recovery on: what one repairs, the other shows.
     const { url: strict } = await world.startInstance({ env: { SESSION_RECOVERY: 'off' } })
     const urls = [here, strict]
     const someone = user(0)
@@ -60,7 +60,7 @@ export const endingProbes: Probe[] = [
     const { url: gated } = await world.startInstance({ nodeArgs, env: { GATE_FILE: file } })
     const someone = user(0)
 
-    // Committed, and held on its way to Redis.
+    // Committed, but held before Redis.
     writeFileSync(file, 'closed')
     const held1 = await tryLogin(someone, gated)
     claim(held1.status === 503, `S6: answered ${held1.status} before Redis had acknowledged`)

@@ -3,7 +3,7 @@ import { GATEWAY } from '../../faults/clients.js'
 import { basic, type Credentials, clientInserter } from '../../helper.js'
 import { type Probe, probe } from '../probe.js'
 
-/** Within so many milliseconds a removed client is refused everywhere. */
+/** How long until a removed service client is refused everywhere, in milliseconds. */
 const REMOVED_WITHIN_MS = 5000
 
 export const gatewayProbes: Probe[] = [
@@ -38,7 +38,8 @@ export const gatewayProbes: Probe[] = [
 
     await world.sql`delete from service_client where name = ${asker.name}`
     await sleep(REMOVED_WITHIN_MS)
-    // The first time has the list read, which must have changed what the second is judged by.
+    // The first request makes the instance read the list, which must change the verdict on the
+    // second.
     for (const time of ['', ' the second time']) {
       const { status } = await submit(here, '/introspect', live, asker)
       claim(status === 401, `a removed client was answered ${status}${time}`)

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../../support/service-process.js'
 import { forge, headerOf } from '../../support/tokens/forge.js'
 import { type Probe, probe, request } from '../probe.js'
 
-/** How long an instance may take to have read a changed file, in milliseconds. */
+/** How long an instance may take to read a changed file, in milliseconds. */
 const READ_LIMIT_MS = 3000
 
 export const keyProbes: Probe[] = [
@@ -37,7 +37,7 @@ export const keyProbes: Probe[] = [
       if ((await published()).join() === later.kid) break
     }
     claim((await published()).join() === later.kid, 'the keys of the file are not those that are published')
-    // It has been asked about before: what is remembered of it must not answer for a key that is gone.
+    // This token was checked before. What is remembered of it must not count once its key is gone.
     await refused(token, 'with a key that is gone', [url])
     await accepted(await login(user(0), url), 'with the key that came', [url])
   }),

@@ -6,7 +6,7 @@ import { forge, headerOf } from '../../support/tokens/forge.js'
 import { type Probe, probe, type Question, type Reply, request, type Scene } from '../probe.js'
 import { startTap, type Tap } from '../tap.js'
 
-/** What callers are promised, in milliseconds. */
+/** The longest answer and the longest login that callers are promised, in milliseconds. */
 const LIMIT_MS = 500
 const LOGIN_LIMIT_MS = 2000
 
@@ -40,7 +40,7 @@ export const outageProbes: Probe[] = [
   deadConnections(),
 ]
 
-/** What must be 503 and nothing else while a store is away, and that all is well after it. */
+/** Everything that needs the store is answered 503 during the outage, and works again after it. */
 function outage(name: string, begin: (w: World) => Promise<void>, end: (w: World) => Promise<void>): Probe {
   return probe(
     name,
@@ -48,7 +48,7 @@ function outage(name: string, begin: (w: World) => Promise<void>, end: (w: World
     async ({ world, here, user, login, tryLogin, ask, claim, ...scene }) => {
       const someone = user(0)
       const token = await login(someone)
-      // A logout that is answered 503 may have ended its session all the same.
+      // A logout answered 503 may still have ended its session.
       const leaving = await login(user(1))
       const bad = forge(headerOf(token), claimsOf(token), 'x'.repeat(43))
 
@@ -82,7 +82,9 @@ function isUnavailable(claim: Scene['claim'], what: string, reply: Reply, limitM
   claim(headers.get('cache-control') === 'no-store', `${what}: 503 that may be stored`)
 }
 
-/** PostgreSQL stops at the very statement that would commit, and wakes when the caller has long been answered. */
+/**
+ * PostgreSQL stops at the statement that would commit, and resumes after the caller has its answer.
+ */
 function lateCommits(): Probe {
   const { through, tap } = tapped()
   return probe('a commit after the answer', { through }, async ({ world, there, ...scene }) => {
@@ -91,7 +93,7 @@ function lateCommits(): Probe {
     const [leaver, changer] = [await login(leaving), await login(changing)]
     const headers = { authorization: `Bearer ${changer}` }
     const body = { current: PASSWORD, new: 'seven dry umbrellas' }
-    // Each statement is sent with its text when a connection sees it for the first time.
+    // A connection sends the text of a statement only the first time.
     const writes = [
       ['login', arriving, '"last_login" = clock_timestamp()', () => tryLogin(arriving, there)],
       ['logout', leaving, 'set "last_login_stamp"', () => ask('logout', leaver)],
@@ -121,7 +123,7 @@ function lateCommits(): Probe {
   })
 }
 
-/** Every connection to PostgreSQL goes dead without a word, while new ones work. */
+/** Every open connection to PostgreSQL goes dead silently, while new ones work. */
 function deadConnections(): Probe {
   const { through, tap } = tapped()
   return probe('dead connections', { through, instances: 1 }, async ({ user, login, ask, claim }) => {

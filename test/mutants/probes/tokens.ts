@@ -12,14 +12,14 @@ export const tokenProbes: Probe[] = [
     const claims = claimsOf(good)
     const [head = '', payload = '', signature = ''] = good.split('.')
 
-    // If this one were refused, the refusals below would say nothing.
+    // If this one were refused, the refusals below would prove nothing.
     await accepted(forge(header, claims, SECRET), 'a copy made with the right key')
 
     const forged: Record<string, string> = {
       'without a signature': `${head}.${payload}.`,
       'alg none': `${encode({ ...header, alg: 'none' })}.${payload}.`,
       'alg none, signed': `${encode({ ...header, alg: 'none' })}.${payload}.${signature}`,
-      // The good one has been asked about before: what is remembered of it must not answer for this.
+      // The good token was checked before. What is remembered of it must not count for this one.
       'the payload of another user': `${head}.${(await login(user(1))).split('.')[1]}.${signature}`,
       'another key': forge(header, claims, OTHER_KEY),
       'an empty key': forge(header, claims, ''),
@@ -34,7 +34,7 @@ export const tokenProbes: Probe[] = [
     }
     for (const [name, token] of Object.entries(forged)) {
       await refused(token, name)
-      // An expired token may log out; nothing else that is forged may end anything.
+      // An expired token may log out. A forged token must not end anything.
       const ended = name === 'expired' ? undefined : await ask('logout', token)
       claim(ended === undefined || ended.status === 401, `${name}: logout was answered ${ended?.status}`)
     }
@@ -51,7 +51,7 @@ export const tokenProbes: Probe[] = [
       ['a wrong password', 401, () => tryLogin(someone, here, `${PASSWORD}.`)],
       ['an unknown user', 401, () => tryLogin({ id: 0, mobile: '+8613912345678' })],
       ['a disabled user', 401, () => tryLogin(disabled)],
-      // bcrypt would read no further than the NUL, and no further than 72 bytes.
+      // bcrypt reads only up to a NUL, and only 72 bytes.
       ['NUL behind the password', 400, () => tryLogin(someone, here, `${PASSWORD}\0and more`)],
       ['74 bytes', 400, () => tryLogin(someone, here, 'é'.repeat(37))],
       [

@@ -49,7 +49,7 @@ export const userProbes: Probe[] = [
   }),
 ]
 
-/** Asks as the sibling that registers users, and claims what is answered. */
+/** Sends requests as the sibling that registers users, and claims their status. */
 async function sibling({ world, here, claim }: Scene) {
   const authorization = basic(await clientInserter(world.sql)(['users']))
   return async (method: string, path: string, body?: object, expected = 200) => {

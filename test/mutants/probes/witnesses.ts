@@ -3,18 +3,18 @@ import { claimsOf, SECRET } from '../../helper.js'
 import { forge, headerOf } from '../../support/tokens/forge.js'
 import { entryOf, keyOf, type Probe, probe } from '../probe.js'
 
-/** The id of no session that was ever begun. */
+/** A session id that was never issued. */
 const OTHER = 'o'.repeat(32)
 
 export const witnessProbes: Probe[] = [
-  probe('each store has its say', { recovery: 'off' }, async (scene) => {
+  probe('both stores decide', { recovery: 'off' }, async (scene) => {
     const { world, user, login, claim, ask, accepted, refused, entry, row } = scene
     const { sql, redisClient } = world
     const someone = user(0)
     const token = await login(someone)
     const claims = claimsOf(token)
     const { data, jti } = claims
-    // Genuine in everything but that no login ever gave it.
+    // Genuine, except that no login issued it.
     const never = forge(headerOf(token), { ...claims, jti: OTHER }, SECRET)
     await refused(never, 'another session id')
     await ask('logout', never)
@@ -35,7 +35,7 @@ export const witnessProbes: Probe[] = [
       'Redis holds nothing': () => redisClient.del(keyOf(someone.id)),
     }
     for (const [name, change] of Object.entries(changes)) {
-      // Asked just before: what was found then must not be remembered.
+      // Checked just before: that answer must not be remembered.
       await accepted(token, `before: ${name}`)
       await change()
       await refused(token, name)
@@ -82,7 +82,7 @@ export const witnessProbes: Probe[] = [
       await entry(someone, tombstone)
 
       await refused(token, 'S4: the registry holds a tombstone of equal stamp')
-      // Its first write repeats what the database holds.
+      // The first write of a login repeats what the database holds.
       await tryLogin(someone, undefined, 'not the password')
       scene.claim((await held(someone)) === tombstone, 'a tombstone lost against a session of equal stamp')
       await refused(token, 'S4: after a failed login')
@@ -143,7 +143,7 @@ export const witnessProbes: Probe[] = [
     for (const index of [3, 1, 0, 2]) alive.push([await login(user(index)), user(index).id])
     const { pid = 0 } = world.instances[0] ?? {}
     for (const questions of [alive, [...alive].reverse()]) {
-      // What arrives while the process stands still is read in one turn of its event loop.
+      // Requests that arrive while the process is stopped are read in one turn of its event loop.
       process.kill(pid, 'SIGSTOP')
       const asked = Promise.all([
         ...questions.map(
@@ -166,7 +166,7 @@ export const witnessProbes: Probe[] = [
     const left = () => world.redisClient.pttl(keyOf(someone.id))
     const token = await login(someone)
     const lives = claimsOf(token).exp * 1000 - Date.now()
-    claim((await left()) > lives, 'an entry goes before its token expires')
+    claim((await left()) > lives, 'an entry expires before its token expires')
 
     await ask('logout', token)
     claim((await left()) > lives, 'a tombstone goes before the token that it keeps out')
