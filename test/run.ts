@@ -1,7 +1,8 @@
 /**
- * `npm test` and `npm run test:<tier>`: installs what the chosen tiers of test/tiers.ts need or says what is missing, starts
- * one PostgreSQL for all test files, runs them with tap, and says of each file as it ends how it went and how long the others
- * may take. The default tier ends with a selection of the faults.
+ * `npm test` and `npm run test:<tier>`: installs what the chosen tiers of test/tiers.ts need, or
+ * says what is missing. Starts one PostgreSQL for all test files and runs them with tap. Prints how
+ * each file went when it ends, and how long the others may take. The default tier ends with a
+ * selection of the faults.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,10 +21,10 @@ import { ALONE, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 
-/** How long what passed took when it last ran on this machine: in milliseconds. */
+/** How long the files that passed took when they last ran on this machine, in milliseconds. */
 const TIMES = resolve(ROOT, '.tap/times.json')
 
-/** The name of the selection of faults among the times. */
+/** The key of the selection of faults in the times. */
 const FAULTS = 'faults'
 
 /** One more than there are cores: a file waits for half of its time. */
@@ -92,7 +93,9 @@ async function runChosen(): Promise<void> {
   }
 }
 
-/** Copying a migrated database takes a tenth of the time of migrating a new one. */
+/**
+ * The tests copy this migrated database, which takes a tenth of the time of migrating a new one.
+ */
 async function createTemplate(url: string): Promise<void> {
   const sql = postgres(url, { max: 1 })
   await sql`create database template_auth`
@@ -111,7 +114,10 @@ async function injectFaults(): Promise<boolean> {
   return code === 0
 }
 
-/** What the files took that are still to end, as long as before: only if the machine is as busy as before. */
+/**
+ * The milliseconds that the remaining files took before. Right only if the machine is as busy as
+ * then.
+ */
 function msLeft(): number {
   const ended = new Set(reports.map(({ file }) => file))
   const left = chosen.filter((file) => !ended.has(file))

@@ -1,6 +1,7 @@
 /**
- * Which test files belong together, and what they need to be installed. What no tier names belongs to the default one, which
- * `npm test` runs; the others are `npm run test:<tier>`. docs/testing.md says how long each takes.
+ * Groups the test files into tiers, with the programs that each tier needs. A file that no tier
+ * names belongs to the default one, which `npm test` runs. The others are `npm run test:<tier>`.
+ * docs/testing.md says how long each takes.
  */
 import { readdirSync } from 'node:fs'
 import { type Program, STORES } from './support/programs.js'
@@ -73,7 +74,7 @@ export const TIERS = {
 
 export type TierName = keyof typeof TIERS
 
-/** These judge how soon the service answers: nothing else of the run works beside them. */
+/** These files judge how fast the service answers, so each runs alone. */
 export const ALONE = [
   'test/clients/client-outage.test.ts',
   'test/http/many-connections.test.ts',
@@ -87,7 +88,7 @@ export const ALONE = [
   'test/stores/postgres-connections.test.ts',
 ]
 
-/** Every test file, relative to the project like all files here. */
+/** Every test file, relative to the project, like all files here. */
 export function testFiles(): string[] {
   const paths = readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
   return paths

@@ -4,13 +4,16 @@ import { basic, type Credentials, claimsOf, PASSWORD } from '../helper.js'
 import type { Operation } from './history.js'
 import type { Random } from './random.js'
 
-/** A client gives up after this, a little beyond the longest answer that is promised, in milliseconds. */
+/**
+ * A load client gives up after this long, in milliseconds: a little beyond the longest promised
+ * answer.
+ */
 const GIVES_UP_MS = 2500
 
-/** The service client that asks and revokes. */
+/** The service client that introspects and revokes. */
 export const GATEWAY: Credentials = { name: 'gateway', secret: 'c2VydmljZS1jbGllbnQtb2YtdGhlLWhhcm5lc3MtMDE' }
 
-/** How many clients work at a time, unless a row wants more or fewer. */
+/** How many load clients work at a time, unless a row sets another number. */
 export const CLIENTS = 8
 
 export interface User {
@@ -20,29 +23,31 @@ export interface User {
 
 export interface Load {
   history: Operation[]
-  /** Takes a login that somebody else has made into the history, and its token to those asked about. */
+  /** Adds a login made elsewhere to the history, and its token to those that are checked. */
   learn(login: { operation: Operation; token: string | undefined }): void
-  /** Makes the clients open new connections. */
+  /** Makes the load clients open new connections. */
   reconnect(): void
-  /** Lets every client finish what it is doing. */
+  /** Stops the load clients, each after its current request. */
   stop(): Promise<void>
 }
 
 export interface LoadOptions {
-  /** Addresses of the instances, asked anew before every request: a row may replace one. */
+  /** Addresses of the instances, read before every request: a row may replace an instance. */
   urls: () => string[]
   users: User[]
   random: Random
   clients?: number
-  /** Logins at a time: more than the machine has cores would only measure how long hashing takes. */
+  /**
+   * Concurrent logins. More than the machine has cores would only measure how long hashing takes.
+   */
   maxLogins?: number
-  /** Longest pause of a client between two requests, in milliseconds. */
+  /** Longest pause of a load client between two requests, in milliseconds. */
   pauseMs?: number
 }
 
 /**
- * Clients that log random users in and out and ask about random tokens of theirs, live ones and dead ones, on random
- * instances, until they are told to stop; and the history of all they asked and were told.
+ * Starts load clients. Until they are stopped, they log random users in and out and check random
+ * tokens of theirs, live and dead, on random instances. The history holds all requests and answers.
  */
 export function startLoad({
   urls,
@@ -100,7 +105,7 @@ export function startLoad({
   }
 }
 
-/** One login, and its token where there is one. */
+/** One login. `token` is undefined when it failed. */
 export async function login(url: string, instance: number, user: User) {
   const body = JSON.stringify({ mobile: user.mobile, password: PASSWORD })
   const answer = await exchange(url, 'POST', '/login', AS_JSON, body)
@@ -116,7 +121,9 @@ type Question = 'logout' | 'revoke' | 'identify' | 'verify' | 'introspect'
 const CHECKS: Question[] = ['identify', 'verify', 'introspect']
 const ENDINGS: Question[] = ['logout', 'revoke']
 
-/** One question about a token, or the end of its session: a revocation stands in the history as a logout. */
+/**
+ * One question about a token, or the end of its session. The history calls a revocation a logout.
+ */
 export async function ask(
   kind: Question,
   url: string,
@@ -154,11 +161,11 @@ const AS_GATEWAY = { 'content-type': 'application/x-www-form-urlencoded', author
 
 interface Answer {
   status: number
-  // biome-ignore lint/suspicious/noExplicitAny: whatever came; what is used of it is checked
+  // biome-ignore lint/suspicious/noExplicitAny: any answer; the fields in use are checked
   body: any
   invoked: number
   returned: number
-  /** The code of the error that came instead of an answer. */
+  /** The code of the error, when no answer came. */
   lostBy: string | undefined
   /** What is wrong with the form of the answer, if anything. */
   flaw: string | undefined
@@ -198,13 +205,16 @@ const OUTCOMES: Record<number, Operation['outcome']> = {
 
 let agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
 
-/** Closes what the clients have kept open, so that only the service's own descriptors are left to count. */
+/**
+ * Closes the kept-alive connections of the load clients, so that only the service's own descriptors
+ * are counted.
+ */
 export function closeConnections(): void {
   agent.destroy()
   agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
 }
 
-/** Makes the clients' connections to an instance before they need them. */
+/** Opens the load clients' connections to an instance before they need them. */
 export async function openConnections(url: string, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => exchange(url, 'GET', '/livez', {})))
 }
@@ -253,13 +263,15 @@ function exchange(
   })
 }
 
-/** What the contract says of every answer: the envelope, and what 401 and 503 carry. */
+/** What breaks the contract of every answer: the envelope, and the headers of 401 and 503. */
 function flawOf(status: number, body: Answer['body'], headers: http.IncomingHttpHeaders) {
   if (body?.code !== status) return `code ${body?.code} with status ${status}`
   return headerFlawOf(status, headers)
 }
 
-/** The same of the OAuth endpoints: an inactive token has no other member, a revocation no body, a refusal its slug. */
+/**
+ * The same for the OAuth endpoints: an inactive token has no other member, a refusal has an error.
+ */
 function oauthFlawOf(status: number, body: Answer['body'], headers: http.IncomingHttpHeaders) {
   if (status !== 200 && typeof body?.error !== 'string') return `${status} without an error`
   if (body?.active === false && Object.keys(body).length > 1) return 'inactive, and more'

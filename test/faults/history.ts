@@ -1,25 +1,36 @@
-/** What a client asked for and what it was told. Times in milliseconds of the harness's monotonic clock. */
+/**
+ * What a load client asked for, and the answer. Times in milliseconds of the harness's monotonic
+ * clock.
+ */
 export interface Operation {
   kind: 'login' | 'logout' | 'identify' | 'verify' | 'introspect'
   user: number
   instance: number
   invoked: number
   returned: number
-  /** `lost`: no answer came, so the operation may take effect even after the client gave up. */
+  /**
+   * `lost`: no answer came, so the operation may take effect even after the load client gave up.
+   */
   outcome: 'ok' | 'refused' | 'unavailable' | 'throttled' | 'lost' | 'unexpected'
   status: number
   error: string | undefined
-  /** The session that the operation is about: the one begun, ended or asked about. Unknown where a login failed. */
+  /** The session that was begun, ended or asked about. Undefined where a login failed. */
   session: string | undefined
   /** The stamp and the token of a login that was answered 200. */
   stamp: number | undefined
   token: string | undefined
 }
 
-/** How long after its client gave up a lost operation may still take effect: its own bound, generously. */
+/**
+ * How long a lost operation may still take effect after its load client gave up, in milliseconds.
+ * Generous: more than its own time limit.
+ */
 export const LOST_LINGERS_MS = 3000
 
-/** When an operation can no longer take effect. One that was answered has taken effect by then, or never will. */
+/**
+ * When an operation can no longer take effect. An answered one has taken effect by then, or never
+ * will.
+ */
 export function settledAt({ outcome, returned }: Operation): number {
   return outcome === 'lost' ? returned + LOST_LINGERS_MS : returned
 }
@@ -41,8 +52,9 @@ export function byUser(history: readonly Operation[]): Map<number, Operation[]> 
 }
 
 /**
- * S3, S4: answers 200 about a session that a login or a logout had ended for certain: it began after the session's own
- * login was answered, and was itself answered 200 before the question was asked.
+ * S3, S4: answers 200 about a session that had certainly ended. The login or logout that ended it
+ * began after the session's own login was answered, and was answered 200 before the question was
+ * asked.
  */
 export function wrongAcceptances(history: readonly Operation[]): Operation[] {
   return ofOneUser(history, (question, operations) => {
@@ -63,8 +75,9 @@ export function wrongAcceptances(history: readonly Operation[]): Operation[] {
 }
 
 /**
- * L1: answers 401 about a session that nothing can have ended: its login was answered 200 before the question, and no
- * other login, nor a logout of it, was under way between that login's beginning and the answer.
+ * L1: answers 401 about a session that nothing can have ended. Its login was answered 200 before
+ * the question was asked. No other login, and no logout of it, was under way between the beginning
+ * of its login and the answer.
  */
 export function wrongRefusals(history: readonly Operation[]): Operation[] {
   return ofOneUser(history, (question, operations) => {
@@ -82,7 +95,10 @@ export function wrongRefusals(history: readonly Operation[]): Operation[] {
   })
 }
 
-/** S2: stamps of a user that were used twice, or that did not grow from one login to one begun after its answer. */
+/**
+ * S2: stamps of a user that were used twice, or that did not grow from one login to another that
+ * began after its answer.
+ */
 export function stampDefects(history: readonly Operation[]): string[] {
   const defects: string[] = []
   for (const [user, operations] of byUser(history)) {

@@ -1,17 +1,20 @@
 import { isCheck, mayWrite, type Operation, settledAt } from './history.js'
 
-/** Searches longer than this many steps are given up as undecided: they count as a failure, never as a success. */
+/** A search of more steps than this ends as undecided, which counts as a failure. */
 const MAX_STEPS = 2_000_000
 
 export type Linearizability = 'linearizable' | 'not linearizable' | 'undecided'
 
 /**
- * Whether one user's operations, each somewhere between its call and its answer, can be put into one order in which a
- * register explains every answer: a login sets its session, a logout clears it if it is the one set, and a question is
- * answered 200 exactly when it asks about the session that is set (Wing and Gong's search, with the memory of visited
- * configurations of Lowe). A write answered 503, or never, may be put anywhere within its time, or left out.
+ * Whether one user's history is linearizable: each operation takes effect between its call and its
+ * answer, in an order in which a register explains every answer. A login sets its session. A logout
+ * clears its session if that is the one set. A question is answered 200 exactly when it asks about
+ * the session that is set. A write that was answered 503, or not at all, may take effect anywhere
+ * within its time, or never. The search is Wing and Gong's, with Lowe's memory of visited
+ * configurations.
  *
- * @param refusalsCount whether a 401 says anything: not where Redis has lost sessions and recovery is off.
+ * @param refusalsCount whether a 401 is evidence: not where Redis has lost sessions and recovery is
+ *   off
  */
 export function linearizable(
   operations: readonly Operation[],
@@ -38,13 +41,13 @@ export function linearizable(
     const key = `${current.done.toString(36)} ${current.session ?? ''}`
     if (visited.has(key)) continue
     visited.add(key)
-    // Stamps tell the order in which the database really did it: the branch to look into first is pushed last.
+    // Stamps tell the real order in the database. The branch to search first is pushed last.
     stack.push(...next(current).sort((a, b) => b.stamp - a.stamp))
   }
   return 'not linearizable'
 
   function next({ done, session }: Configuration): Configuration[] {
-    // Only what was called before the first outstanding answer can come next: that answer must follow its operation.
+    // Only what was called before the first outstanding answer can come next.
     let horizon = Number.POSITIVE_INFINITY
     for (const [index, end] of ends.entries()) {
       if (!((done >> BigInt(index)) & 1n)) horizon = Math.min(horizon, end)
@@ -56,11 +59,11 @@ export function linearizable(
       if (done & bit) continue
       const after = apply(operation, session, index)
       if (after !== IMPOSSIBLE) {
-        // A question that is answered by what is set now may as well be put here: it changes nothing.
+        // A question that the current session explains can come now: it changes nothing.
         if (isCheck(operation)) return [{ done: done | bit, session, stamp: 0 }]
         configurations.push({ done: done | bit, session: after, stamp: operation.stamp ?? 0 })
       }
-      // It may as well never have happened.
+      // It may never have taken effect.
       if (optional & bit) configurations.push({ done: done | bit, session, stamp: 0 })
     }
     return configurations
@@ -68,16 +71,16 @@ export function linearizable(
 }
 
 interface Configuration {
-  /** The operations that have been put in order, a bit each. */
+  /** The operations that have been put in order, as bits. */
   done: bigint
   session: string | undefined
-  /** Of the login that was put last, or 0: a hint for where to look first. */
+  /** The stamp of the login that was put last, or 0: a hint for where to search first. */
   stamp: number
 }
 
 const IMPOSSIBLE = Symbol('impossible')
 
-/** What the register holds after an operation, or that it could not have given this answer. */
+/** The register after an operation, or IMPOSSIBLE if it could not have given this answer. */
 function apply(
   operation: Operation,
   session: string | undefined,
@@ -85,7 +88,7 @@ function apply(
 ): string | undefined | typeof IMPOSSIBLE {
   switch (operation.kind) {
     case 'login':
-      // The session of a login that failed is known to nobody: nothing will ask about it.
+      // No one knows the session of a failed login, so no question names it.
       return operation.session ?? `unknown ${index}`
     case 'logout':
       return session === operation.session ? undefined : session

@@ -3,21 +3,23 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface TcpProxy {
   port: number
-  /** How many connections it has accepted so far. */
+  /** How many connections it has accepted. */
   accepted(): number
-  /** How many of them are open. */
+  /** How many connections are open. */
   connected(): number
   /** Sends new connections elsewhere and cuts the old ones. */
   retarget(port: number): void
-  /** Cuts every connection. */
   cut(): void
   close(): void
 }
 
-/** What a proxy does with bytes on their way back to the client: pass them on, or not. */
+/**
+ * Whether the proxy passes these bytes on to the client, or cuts the connection instead. `sent`:
+ * what the client sent last.
+ */
 export type Passes = (bytes: Buffer, sent: string) => boolean
 
-/** A TCP proxy on loopback between the service and a store, or between a client and the service. */
+/** A TCP proxy on loopback, between the service and a store or between a caller and the service. */
 export async function startProxy(target: number, passes: Passes = () => true): Promise<TcpProxy> {
   let current = target
   const open = new Set<Socket>()

@@ -3,7 +3,7 @@ export function createRandom(seed: number) {
   let state = seed >>> 0
   return { fraction, integer, pick, chance }
 
-  /** From 0 up to, but not including, 1. */
+  /** From 0 (included) to 1 (excluded). */
   function fraction(): number {
     state = (state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(state ^ (state >>> 15), state | 1)

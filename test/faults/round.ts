@@ -6,20 +6,25 @@ import { linearizable } from './linearizability.js'
 import { createRandom, type Random } from './random.js'
 import { createWorld, type Usage, type World, type WorldOptions } from './world.js'
 
-/** What callers are promised, in milliseconds. */
+/** The longest answer, login and recovery that callers are promised, in milliseconds. */
 export const ANSWER_LIMIT_MS = 500
 export const LOGIN_LIMIT_MS = 2000
 export const RECOVERY_LIMIT_MS = 1000
 
-/** Room for what a served round may leave behind: a pool at its full size, a heap that has grown to its usual size. */
+/**
+ * What a round may leave behind: a full pool, and a heap that has grown to its usual size, in
+ * bytes.
+ */
 const MORE_DESCRIPTORS = 40
 const MORE_MEMORY = 96 * 1024 * 1024
 
-/** How long clients work before the fault, first logins included, and after it is healed. */
+/**
+ * How long the load lasts before the fault, first logins included, and after it, in milliseconds.
+ */
 const BEFORE_MS = 2500
 const AFTER_MS = 2000
 
-/** One fault of the table in the documentation, and what is particular about it. */
+/** One fault of the table in docs/guarantees.md. */
 export interface Row {
   number: number
   name: string
@@ -27,20 +32,25 @@ export interface Row {
   load?: Partial<LoadOptions>
   /** Why this machine cannot inject it, or undefined. */
   impossible?(): string | undefined
-  /** Whether a 401 must have a reason: not where Redis loses sessions and recovery is off. Default true. */
+  /**
+   * Whether a 401 is evidence: not where Redis loses sessions and recovery is off. Default true.
+   */
   refusalsCount?: boolean
-  /** Whether PostgreSQL keeps what it committed: else only S1 to S5 are promised, not one order of all. Default true. */
+  /**
+   * Whether PostgreSQL keeps its commits. Otherwise only S1 to S5 are promised, not
+   * linearizability. Default true.
+   */
   durable?: boolean
-  /** Whether an instance is kept from answering in time by the fault itself. Default false. */
+  /** Whether the fault itself keeps an instance from answering in time. Default false. */
   late?: boolean
-  /** How long the fault lasts. */
+  /** How long the fault lasts, in milliseconds. */
   lastsMs?: number
   inject(round: Round): Promise<void>
   /** Resolves when the fault is over: from then on the service has a second to recover. */
   heal?(round: Round): Promise<void>
-  /** Requests that the fault touched. Default: those that were answered 503, or not at all. */
+  /** How many requests the fault touched. Default: those that were answered 503, or not at all. */
   touched?(round: Round): number | Promise<number>
-  /** What else must be so. Gives what is not. */
+  /** Checks what else must hold, and returns the problems. */
   also?(round: Round): Promise<string[]> | string[]
 }
 
@@ -64,11 +74,11 @@ export interface Verdict {
   slowestMs: number
   slowestLoginMs: number
   recoveryMs: number
-  /** Everything that is not as it must be; empty when the round passed. */
+  /** All problems. Empty when the round passed. */
   problems: string[]
 }
 
-/** Runs one row once: clients work, the fault comes and goes, and what they were told is judged. */
+/** Runs one row once: the fault comes and goes under load, then the history is judged. */
 export async function runRow(row: Row, seed: number, worldOptions: WorldOptions = {}): Promise<Verdict> {
   const random = createRandom(seed * 1000 + row.number)
   const world = await createWorld({ ...row.world, ...worldOptions })
@@ -97,7 +107,7 @@ export async function runRow(row: Row, seed: number, worldOptions: WorldOptions 
   }
 }
 
-/** When all is quiet: every token that was ever given, on every instance. */
+/** After the load: asks about every token that was issued, on one instance or on all. */
 async function askAboutEverything({ world, load, random }: Round): Promise<void> {
   const logins = load.history.filter(({ kind, outcome }) => kind === 'login' && outcome === 'ok')
   for (const { user, session, token } of logins) {
@@ -138,7 +148,7 @@ async function judge(
 
   const slowestMs = slowest(history.filter(({ kind }) => kind !== 'login'))
   const slowestLoginMs = slowest(history.filter(({ kind }) => kind === 'login'))
-  // An answer is also late when nobody reads it: whoever looks for the cause has to know.
+  // An answer is also late when the load clients do not read it. The message says so.
   const own = ` (the clients themselves stood still for up to ${Math.round(standstillMs)} ms)`
   if (slowestMs > ANSWER_LIMIT_MS && !mayBeLate)
     problems.push(`L3: an answer took ${Math.round(slowestMs)} ms${own}`)
@@ -183,7 +193,7 @@ async function judge(
   }
 }
 
-/** S1, when all is quiet: users of whom the last answers accept two different sessions. */
+/** S1, after the load: users for whom the last answers accept two different sessions. */
 function liveTwice(history: readonly Operation[]): number[] {
   return [...byUser(history)].flatMap(([user, operations]) => {
     const lastWrite = Math.max(
@@ -204,7 +214,7 @@ function unordered(history: readonly Operation[], refusalsCount: boolean): strin
   })
 }
 
-/** S8: the registry never knows of a stamp that the authority did not commit. */
+/** S8: R never holds a stamp that D did not commit. */
 async function registryAhead({ sql, redisClient }: World, durable: boolean): Promise<string[]> {
   if (!durable) return []
   const rows = await sql`select user_id, last_login_stamp from user_login`
@@ -220,7 +230,7 @@ async function registryAhead({ sql, redisClient }: World, durable: boolean): Pro
   return ahead.flat()
 }
 
-/** Which operations these are, for a message. */
+/** The kinds of these operations, for a message. */
 export function kindsOf(operations: readonly Operation[]): string {
   return [...new Set(operations.map(({ kind }) => kind))].join(', ')
 }

@@ -23,7 +23,7 @@ export const SCENARIOS: Scenario[] = [
 ].sort((a, b) => a.number - b.number)
 
 /**
- * What belongs to every run of the tests: a minute of the scenarios that say most about the protocol and need
+ * The scenarios of every test run: those that say most about the protocol in a minute, and need
  * nothing installed.
  */
 export const SHORT_SELECTION: Scenario[] = [

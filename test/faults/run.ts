@@ -1,7 +1,7 @@
 /**
- * `npm run test:faults [-- --row N … --seed S --rounds K]`: injects every fault of the table, one after the other, into
- * real instances on real stores, and prints what came of it. Ends with 1 when anything was not as it must be, and with
- * `CI=true` also when a row could not run.
+ * `npm run test:faults [-- --row N … --seed S --rounds K]`: injects every fault of the table, one
+ * after the other, into real instances on real stores, and prints the results. Exits with 1 if
+ * there is any problem and, with `CI=true`, also if a row could not run.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -12,7 +12,10 @@ import type { Verdict } from './round.js'
 import { SCENARIOS, SHORT_SELECTION } from './rows.js'
 import type { Scenario } from './scenario.js'
 
-/** No round takes half of this; one that hangs must not keep the others from running. */
+/**
+ * Time limit of a round, in milliseconds: a round that hangs must not block the others. None takes
+ * half of it.
+ */
 const ROUND_LIMIT_MS = 240_000
 
 const USAGE = `Usage: npm run test:faults -- [options]
@@ -48,14 +51,14 @@ if (values.list) {
   process.exit(0)
 }
 
-/** Sums over the seeds, but the slowest of them; times in milliseconds. */
+/** Counts are sums over the seeds. Times are those of the slowest seed, in milliseconds. */
 const HEADINGS = [
   ...['row', 'fault', 'requests', 'touched', 'wrong 200', 'wrong 401'],
   ...['slowest', 'slowest login', 'recovery', 'passed'],
 ]
 
 requirePrograms(STORES)
-// The rows that need these say so where they are missing.
+// The rows that need these report when they are missing.
 if (!values.short) installIfPossible(['redis-cli', 'faketime', 'ip'])
 endOnSignals()
 const verdicts: Verdict[] = []
@@ -78,7 +81,7 @@ for (const [index, scenario] of chosen.entries()) {
 progress('')
 print()
 const isMissing = verdicts.length === 0 || (process.env.CI === 'true' && notRun.length > 0)
-// Connections that were kept alive would keep the process, too.
+// Connections that are kept alive would keep the process alive.
 process.exit(isMissing || verdicts.some(({ problems }) => problems.length > 0) ? 1 : 0)
 
 async function verdictOf(scenario: Scenario, seed: number): Promise<Verdict> {

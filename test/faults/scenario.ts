@@ -1,10 +1,10 @@
 import { type Row, runRow, type Verdict } from './round.js'
 import type { WorldOptions } from './world.js'
 
-/** What a run is told from outside. */
+/** The options of one run. */
 export interface ScenarioOptions {
   seed: number
-  /** The built command line to run, if not the usual one: a mutant. */
+  /** The built command line to run, if not the usual one: that of a mutant. */
   cli?: string
 }
 
@@ -17,7 +17,7 @@ export interface Scenario {
   run(options: ScenarioOptions): Promise<Verdict>
 }
 
-/** The usual kind: clients work, the fault comes and goes, the history is judged. */
+/** The usual scenario: a fault under load, then a judgement of the history. */
 export function fault(row: Row): Scenario {
   const { number, name, impossible } = row
   const run = ({ seed, cli }: ScenarioOptions) => {

@@ -22,9 +22,9 @@ export interface RestartableStore {
   port: number
   directory: string
   start(extraArgs?: string[]): Promise<void>
-  /** Ends it without letting it finish anything. */
+  /** Ends it without letting it finish anything (SIGKILL). */
   kill(): Promise<void>
-  /** Stops every process of it where it stands, until `resume`. */
+  /** Stops all its processes (SIGSTOP), until `resume`. */
   hang(): void
   resume(): void
   dispose(): Promise<void>
@@ -33,13 +33,14 @@ export interface RestartableStore {
 /** Addresses of the network namespaces that the harness makes. */
 export const TEST_NETWORK = '10.231.7.0/24'
 
-/** Files in memory, where there is room for them. */
+/** A file system in memory, used where it has room. */
 const MEMORY = '/dev/shm'
 const ROOM_BYTES = 2 ** 30
 
 /**
- * A directory for the files of a store. In memory where it can be: the files of a whole cluster come and go here, and a
- * disk that writes that back halts a store for a quarter of a second or more, seconds after the fault that is judged.
+ * A directory for the files of a store, in memory if possible. The files of whole clusters come and
+ * go here. A disk that writes them back halts a store for a quarter of a second or more, seconds
+ * after the fault that is judged.
  */
 function newDirectory(prefix: string): string {
   return mkdtempSync(join(hasRoom(MEMORY) ? MEMORY : tmpdir(), prefix))
@@ -55,7 +56,7 @@ function hasRoom(path: string): boolean {
   }
 }
 
-/** A Redis without persistence: what it holds dies with its process, unless a row saves it on purpose. */
+/** A Redis without persistence: its data dies with its process, unless a row saves it. */
 export async function createRedisServer(args: string[] = []): Promise<RestartableStore> {
   const port = await freePort()
   const directory = newDirectory('auth-faults-redis-')
@@ -78,7 +79,7 @@ export async function createRedisServer(args: string[] = []): Promise<Restartabl
   })
 }
 
-/** A PostgreSQL that survives the death of its processes; only the machine's own death is not provided for (-F). */
+/** A PostgreSQL whose commits survive the death of its processes, but not of the machine (-F). */
 export async function createPostgresServer(args: string[] = []): Promise<RestartableStore> {
   const port = await freePort()
   const directory = newDirectory('auth-faults-postgres-')
@@ -87,7 +88,7 @@ export async function createPostgresServer(args: string[] = []): Promise<Restart
   const data = join(directory, 'data')
   const init = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
   execFileSync(requireProgram('initdb'), init, { stdio: 'ignore', cwd: directory, ...as })
-  // For the row that puts a network of its own between the service and its stores.
+  // For the row that puts a network between the service and its stores.
   appendFileSync(join(data, 'pg_hba.conf'), `host all all ${TEST_NETWORK} trust\n`)
   const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F', ...args]
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
@@ -101,14 +102,17 @@ export async function createPostgresServer(args: string[] = []): Promise<Restart
       const sql = postgres(url, { max: 1, connect_timeout: 1 })
       await sql`select 1`.finally(() => sql.end({ timeout: 0 }))
     },
-    // Children first: a postmaster that dies early would let them finish what they are doing.
+    // Children first: they would finish their work if the postmaster died before them.
     killAll: (pid) => {
       for (const each of [...childrenOf(pid), pid]) signalTo(each, 'SIGKILL')
     },
   })
 }
 
-/** Copies a stopped PostgreSQL's files, so that it can be put back to this moment. Clients work meanwhile: nothing here blocks. */
+/**
+ * Copies the files of a stopped PostgreSQL, so that they can be restored. Asynchronous: load
+ * clients work meanwhile.
+ */
 export async function snapshot({ directory }: RestartableStore): Promise<{ restore(): Promise<void> }> {
   const [data, copy] = [join(directory, 'data'), join(directory, 'copy')]
   await promisify(execFile)('cp', ['-a', data, copy])
@@ -166,7 +170,7 @@ function restartable({ url, port, directory, launch, answers, killAll }: Parts):
   }
 }
 
-/** Connections come and go: one that has gone meanwhile needs no signal. */
+/** Signals a process. A backend that has ended meanwhile needs no signal. */
 function signalTo(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)

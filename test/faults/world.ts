@@ -24,17 +24,19 @@ export interface World {
   redis: RestartableStore
   instances: Instance[]
   users: User[]
-  /** Straight to the stores, past the service: for looking, and for faults. */
+  /** Directly to the stores, past the service: for checks and for faults. */
   sql: postgres.Sql
   redisClient: Redis
-  /** One more instance, or one in the place of another. */
+  /** Starts one more instance. A row may put it in the place of another. */
   startInstance(options?: InstanceOptions): Promise<Instance>
   dispose(): Promise<void>
 }
 
 export interface InstanceOptions {
   env?: NodeJS.ProcessEnv
-  /** Arguments of Node before the program, such as a memory limit or a module that injects a fault. */
+  /**
+   * Arguments of Node before the program, such as a memory limit or a module that injects a fault.
+   */
   nodeArgs?: string[]
   /** A program that runs Node, such as faketime. */
   under?: string[]
@@ -47,9 +49,9 @@ export interface WorldOptions {
   instance?: InstanceOptions
   postgresArgs?: string[]
   redisArgs?: string[]
-  /** The built command line to run: another one for a mutant. */
+  /** The built command line to run, if not the usual one: that of a mutant. */
   cli?: string
-  /** Where the instances find the stores, if not where they are: behind a proxy. */
+  /** Where the instances reach the stores, if not directly: behind a proxy. */
   through?: (stores: { postgres: RestartableStore; redis: RestartableStore }) => Promise<StoreUrls>
 }
 
@@ -58,7 +60,10 @@ export interface StoreUrls {
   redisUrl: string
 }
 
-/** Several instances of the built service on stores of their own, all of which can be killed and hung. */
+/**
+ * Starts several instances of the built service on stores of their own. All of them can be killed
+ * and hung.
+ */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const { instances: count = 3, users: userCount = 20, recovery = 'database', cli = CLI } = options
   const [postgresServer, redis] = await Promise.all([

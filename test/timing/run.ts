@@ -1,8 +1,8 @@
 /**
- * `npm run test:timing [-- --samples N]`: how long refused logins take, by why they were refused.
- * Asks the built service on stores of its own and prints a table. Ends with 1 when a median is more
- * than 5 % off that of a wrong password. It takes a quarter of an hour, on a machine with nothing
- * else to do.
+ * `npm run test:timing [-- --samples N]`: measures how long refused logins take, by the reason of
+ * the refusal. Runs the built service on stores of its own and prints a table. Exits with 1 when a
+ * median is more than 5 % off that of a wrong password. Takes a quarter of an hour, on a machine
+ * with nothing else to do.
  */
 import { parseArgs } from 'node:util'
 import { createWorld } from '../faults/world.js'
@@ -12,7 +12,7 @@ import { requirePrograms, STORES } from '../support/programs.js'
 import { addRefusedUsers, measureRefusals, quantile, REFUSALS, type Reason } from '../support/refusals.js'
 import { endOnSignals } from '../support/service-process.js'
 
-/** How far a median may be off. */
+/** How far a median may be off that of a wrong password. */
 const TOLERANCE = 0.05
 
 const { values } = parseArgs({ options: { samples: { type: 'string', default: '500' } } })
@@ -46,12 +46,12 @@ async function measureAll() {
   const url = world.instances[0]?.url ?? ''
   let refused = 0
   return measureRefusals(samples, async (body, reason) => {
-    // So that nobody is told to wait.
+    // Keeps the throttle from refusing with 429.
     if (refused % 50 === 0) await world.redisClient.flushall()
     const started = performance.now()
     const { status } = await send(url, 'POST', '/login', { body })
     const ms = performance.now() - started
-    // No time for it: that is no refusal of a login.
+    // Shed for lack of time: not a refusal of the login.
     if (status === 503) return undefined
     if (status !== 401) throw new Error(`${reason}: ${status}`)
     refused++

@@ -1,6 +1,7 @@
 /**
- * Loaded into an instance before its own code: holds every login between its two writes, after the commit and before the
- * join, for as long as the file named by GATE_FILE exists. The join that only repeats what Redis holds is let through.
+ * Preloaded into an instance: holds every login between its two writes, after the commit and before
+ * the join, while the file named by GATE_FILE exists. Lets through a join that only repeats what
+ * Redis holds, and the join of a tombstone.
  */
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,6 +1,7 @@
 /**
- * Loaded into an instance before its own code: at SIGWINCH, which means nothing to it, does the harm named by HARM. `spin` blocks the event loop for
- * two seconds, `reject` leaves a rejection unhandled, `kill-workers` ends every worker thread.
+ * Preloaded into an instance: SIGWINCH, which the service does not use, does the harm named by
+ * HARM. `spin` blocks the event loop for two seconds, `reject` leaves a rejection unhandled,
+ * `kill-workers` ends every worker thread.
  */
 import { syncBuiltinESMExports } from 'node:module'
 import workerThreads from 'node:worker_threads'

@@ -1,4 +1,7 @@
-/** Forwards TCP connections, on the far side of a network that can be cut: relay.mjs <address> <port> <target> <port> … */
+/**
+ * Forwards TCP connections, on the far side of a network that can be cut.
+ * Arguments: the address to listen on, then a port, a target address and a target port, repeated.
+ */
 import { connect, createServer } from 'node:net'
 
 const [address, ...pairs] = process.argv.slice(2)

@@ -7,10 +7,13 @@ import { CLIENTS, openConnections } from '../clients.js'
 import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 
-/** What a slow request may take until it is given up, in milliseconds. */
+/** How long a slow request may last, in milliseconds. */
 const SLOW_LIMIT_MS = 6000
 
-/** Faults that callers cause: on purpose, all at once, or by not knowing HTTP. The other clients go on working. */
+/**
+ * Faults that callers cause: on purpose, by their number, or by broken HTTP. The load clients go on
+ * working.
+ */
 export const abuseRows: Scenario[] = [
   counted(29, 'slow headers and slow bodies on 1,000 connections', async ({ world, problems }) => {
     const target = portOf(world.instances[0]?.url)
@@ -51,7 +54,8 @@ export const abuseRows: Scenario[] = [
   counted(32, 'a flood of 12,000 connections', async ({ world, problems }) => {
     const instance = world.instances[0]
     const target = portOf(instance?.url)
-    // Newcomers are turned away during a flood: the clients are served because they are connected.
+    // New connections are refused during a flood. The load clients are served because they are
+    // connected.
     await openConnections(instance?.url ?? '', CLIENTS)
     const sockets: Socket[] = []
     let dropped = 0
@@ -64,7 +68,7 @@ export const abuseRows: Scenario[] = [
       for (let each = 0; each < 500; each++) open()
       await sleep(25)
     }
-    // A connection that finds the queue of the kernel full is tried again after a second or more.
+    // The kernel tries a connection again after a second or more if it found the queue full.
     await until(() => assert.ok(dropped > 0), PATIENCE)
     await sleep(500)
     const { descriptors = 0 } = instance?.usage() ?? {}
@@ -79,7 +83,7 @@ interface Abuse extends Round {
   problems: string[]
 }
 
-/** A row whose harm is done within `inject` and counts by itself how many requests it was. */
+/** A row that does all harm within `inject`, and counts its own requests. */
 function counted(number: number, name: string, harm: (abuse: Abuse) => Promise<number>): Scenario {
   let count = 0
   const problems: string[] = []
@@ -127,7 +131,7 @@ function portOf(url = 'http://127.0.0.1:0'): number {
   return Number(new URL(url).port)
 }
 
-/** Sends all at once and gives what came until the service closed the connection. */
+/** Sends everything at once. Returns what came until the service closed the connection. */
 function exchange(port: number, bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let received = ''
@@ -141,7 +145,7 @@ function exchange(port: number, bytes: string): Promise<string> {
   })
 }
 
-/** Sends a beginning, then a byte every 300 ms, for as long as the service listens. */
+/** Sends a beginning, then a byte every 300 ms, until the service closes the connection. */
 function dripFeed(port: number, beginning: string): Promise<{ received: string; ms: number }> {
   return new Promise((resolve) => {
     const started = performance.now()

@@ -5,10 +5,15 @@ import { kindsOf, type Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 import { createRedisServer, type RestartableStore } from '../stores.js'
 
-/** After so many milliseconds of silence a node counts as failed, and its replica may take over. */
+/**
+ * A node counts as failed after this much silence, in milliseconds. Its replica may then take over.
+ */
 const NODE_TIMEOUT_MS = 1000
 
-/** How long an election may take beyond the timeout: where two replicas ask at once, it is held again. */
+/**
+ * How long an election may take beyond the timeout, in milliseconds. It is held again if two
+ * replicas compete.
+ */
 const FAILOVER_LIMIT_MS = 20_000
 
 /** Row 11: a cluster of three masters and three replicas loses a master. */
@@ -33,18 +38,20 @@ export function clusterRow(): Scenario {
       lost = await usersOn(victim, round)
       await victim.kill()
     },
-    // The fault is over when every node knows that a replica has taken the slots over, however long they take to agree.
+    // The fault is over when every node knows that a replica serves the slots, however long that
+    // takes.
     heal: async ({ world }) => {
       const [victim, ...left] = nodes
       const requireAgreement = () => {
         for (const { port } of left) {
           requireAllSlots(port)
-          // Until the silence is noticed, the slots count as served, too.
+          // Before the failure is noticed, the slots still count as served.
           requireNoSlots(port, victim?.port)
         }
       }
       await until(requireAgreement, { withinMs: FAILOVER_LIMIT_MS })
-      // Only now: the harness looks at the entries when all is quiet, and needs no client that has lived through the fault.
+      // The harness reads the entries after the load, with a connection that is newer than the
+      // fault.
       const others = nodes.slice(1).map(({ port }) => ({ host: '127.0.0.1', port }))
       world.redisClient.disconnect()
       world.redisClient = new Cluster(others) as unknown as Redis
@@ -66,11 +73,13 @@ export function clusterRow(): Scenario {
 }
 
 async function createCluster(): Promise<RestartableStore[]> {
-  // Without the last setting every node stops answering while one range of slots has no master.
+  // Without cluster-require-full-coverage no, every node stops answering while one range of slots
+  // has no master.
   const args = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
     ...['--cluster-require-full-coverage', 'no'],
-    // Otherwise a replica begins to copy its master after five seconds, and until then may not take over from it.
+    // By default a replica starts to copy its master after five seconds, and may not take over
+    // before.
     ...['--repl-diskless-sync-delay', '0'],
   ]
   const nodes = await Promise.all(Array.from({ length: 6 }, () => createRedisServer(args)))
@@ -86,7 +95,7 @@ async function createCluster(): Promise<RestartableStore[]> {
   return nodes
 }
 
-/** @throws while this node knows of slots that nobody serves */
+/** @throws Error while this node knows of slots that are not served */
 function requireAllSlots(port: number): void {
   const info = ask(port, 'cluster', 'info')
   if (!info.includes('cluster_state:ok') || !info.includes('cluster_slots_ok:16384')) {
@@ -94,14 +103,14 @@ function requireAllSlots(port: number): void {
   }
 }
 
-/** @throws while this node believes that slots are served at the port of another */
+/** @throws Error while this node knows of slots that are served at `servedAt` */
 function requireNoSlots(port: number, servedAt: number | undefined): void {
   const nodes = ask(port, 'cluster', 'nodes')
   const serves = nodes.split('\n').some((line) => line.includes(`:${servedAt}@`) && / \d+-\d+/.test(line))
   if (serves) throw new Error(`slots are still looked for at the lost node: ${nodes}`)
 }
 
-/** @throws while this node is a replica that has not copied its master */
+/** @throws Error while this node is a replica that has not copied its master */
 function requireCaughtUp(port: number): void {
   const replication = ask(port, 'info', 'replication')
   if (replication.includes('master_link_status:down')) throw new Error(`not caught up: ${replication}`)

@@ -4,16 +4,18 @@ import { isCheck, type Operation } from '../history.js'
 import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 
-/** Logins asked for in a second: ten times what one hashing thread at this cost can do on a core of the 2020s. */
+/**
+ * Logins per second: ten times what one hashing thread at this cost does on a core of the 2020s.
+ */
 const LOGINS_PER_SECOND = 120
 
 const QUIET_MS = 2500
 const FLOOD_MS = 4000
 
-/** How much longer a check may take at the 99th percentile while the flood lasts. */
+/** Limit of the p99 of checks during the flood, relative to quiet. */
 const SLOWER_AT_MOST = 2
 
-/** Row 20: far more logins than can be hashed. They are shed; who only asks about tokens does not notice. */
+/** Row 20: far more logins than can be hashed. They are shed, and checks do not suffer. */
 export function floodRow(): Scenario {
   let quiet: Operation[] = []
   let flooded: Operation[] = []

@@ -10,14 +10,20 @@ import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 import type { Instance, InstanceOptions } from '../world.js'
 
-/** libfaketime, loaded without its program, which would stand between the harness and the instance. */
+/**
+ * libfaketime is preloaded without its program, which would be a process between the harness and
+ * the instance.
+ */
 const FAKE_CLOCK = {
   LD_PRELOAD: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`,
-  // Deadlines are measured on the monotonic clock, which no administrator sets.
+  // Deadlines use the monotonic clock, which no administrator sets.
   FAKETIME_DONT_FAKE_MONOTONIC: '1',
 }
 
-/** Faults of the service's own processes: they die, pause, lose time, or are asked for too much at once. */
+/**
+ * Faults of the service's own processes: they die, pause, lose time, or get too many requests at
+ * once.
+ */
 export const instanceRows: Scenario[] = [
   fault({
     number: 21,
@@ -87,7 +93,8 @@ export const instanceRows: Scenario[] = [
       world.instances[0] = await world.startInstance()
     },
     also: ({ load }) => {
-      // A connection that was never accepted has lost nothing; one that was must be answered.
+      // A connection that was never accepted has lost nothing. A request on an accepted one must be
+      // answered.
       const cut = load.history.filter(({ outcome, error }) => outcome === 'lost' && error !== 'ECONNREFUSED')
       return cut.length > 0 ? [`${cut.length} requests were cut (${cut[0]?.error})`] : []
     },
@@ -107,7 +114,8 @@ export const instanceRows: Scenario[] = [
     number: 36,
     name: 'little memory',
     world: { instance: { nodeArgs: ['--max-old-space-size=128'] } },
-    // Three times what other rows ask: beyond that these clients and three instances want more than two cores, and logins wait for them.
+    // Three times the load of other rows. Beyond that, the load clients and three instances need
+    // more than two cores, and logins wait for them.
     load: { clients: 12, pauseMs: 10 },
     inject: async () => undefined,
     touched: ({ load, from }) => load.history.filter(({ invoked }) => invoked > from).length,
@@ -136,7 +144,7 @@ export const instanceRows: Scenario[] = [
     inject: async ({ world }) => {
       signalFirst(world.instances)
       await sleep(50)
-      // What a supervisor does: no answer twice in a row, and the process goes.
+      // A supervisor kills a process that twice in a row gives no answer.
       for (let time = 0; time < 2; time++) {
         if (await isAlive(world.instances[0]?.url)) throw new Error('a blocked process answered /livez')
       }
@@ -153,7 +161,7 @@ export const instanceRows: Scenario[] = [
     world: { instance: harmful('kill-workers') },
     load: { maxLogins: 6 },
     inject: async ({ world, load, from }) => {
-      // Until it hits one at work: a thread that dies idle is noticed by nobody.
+      // Repeat until a thread at work is hit: the death of an idle thread goes unnoticed.
       const end = performance.now() + 5000
       while (performance.now() < end && !load.history.some(failedLogin(from))) {
         for (const { pid } of world.instances) process.kill(pid, 'SIGWINCH')
@@ -224,7 +232,10 @@ interface Gate {
   open(): void
 }
 
-/** Rows 22 and 23: logins of the first instance stop after their commit; others log the same users in meanwhile. */
+/**
+ * Rows 22 and 23: logins of the first instance stop after their commit; others log the same users
+ * in meanwhile.
+ */
 function gated({
   heal,
   recovery = 'database',
@@ -249,7 +260,10 @@ function gated({
   })
 }
 
-/** Row 24: the answers to logins are lost on the way, after the login has taken effect, and clients try again. */
+/**
+ * Row 24: the answers to logins are lost on the way, after the login has taken effect, and clients
+ * try again.
+ */
 function cutAnswers(): Scenario {
   const proxies: TcpProxy[] = []
   return fault({

@@ -8,7 +8,9 @@ import { temporaryDirectory } from '../../support/service-process.js'
 import { fault, type Scenario } from '../scenario.js'
 import type { Instance } from '../world.js'
 
-/** Faults of both stores at once and of the machine around the service: descriptors, disks, pipes. */
+/**
+ * Faults of both stores at once and of the machine around the service: descriptors, disks, pipes.
+ */
 export const machineRows: Scenario[] = [
   ...(['PostgreSQL', 'Redis'] as const).map((first) =>
     fault({
@@ -29,11 +31,12 @@ export const machineRows: Scenario[] = [
     number: 33,
     name: 'no file descriptor left',
     impossible: () => missing('prlimit'),
-    // New connections need new descriptors: clients that keep none alive are refused, and nobody else.
+    // New connections need new descriptors. Only callers without a kept-alive connection are
+    // refused.
     lastsMs: 1500,
     inject: async ({ world, load }) => {
       for (const instance of world.instances) limitDescriptors(instance, instance.usage()?.descriptors ?? 64)
-      // Each time, connections beyond the limit cannot be accepted: their clients hear nothing.
+      // Each time, connections beyond the limit cannot be accepted, and get no answer.
       for (let time = 0; time < 5; time++) {
         load.reconnect()
         await sleep(300)

@@ -10,7 +10,10 @@ import { createWorld } from '../world.js'
 const SESSIONS = 100_000
 const ASKED_AT_A_TIME = 32
 
-/** Row 4, at size: Redis dies with 100,000 live sessions and 100,000 logouts in it, and comes back with nothing. */
+/**
+ * Row 4, at scale: Redis dies with 100,000 live sessions and 100,000 tombstones, and comes back
+ * empty.
+ */
 export const manySessionsRows: Scenario[] = (['database', 'off'] as const).map((recovery) => ({
   number: 4,
   name: `Redis loses ${SESSIONS} sessions and as many logouts, recovery ${recovery === 'off' ? 'off' : 'on'}`,
@@ -78,7 +81,7 @@ async function loseThem(recovery: 'database' | 'off', { seed, cli }: ScenarioOpt
   }
 }
 
-/** Users 1 to SESSIONS are logged in; the others were, and have logged out. */
+/** Users 1 to SESSIONS are logged in. The others have logged out. */
 async function addSessions(sql: postgres.Sql, stamp: number): Promise<void> {
   await sql`
     insert into user_login (mobile, password, last_login_stamp, session_id, session_expires_at)

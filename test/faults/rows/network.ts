@@ -7,7 +7,7 @@ import type { Verdict } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 import { createWorld } from '../world.js'
 
-/** Faults of the way to the stores: they are not there yet, or the network between is cut without a word. */
+/** Faults on the way to the stores: a store is not there yet, or the network is cut silently. */
 export const networkRows: Scenario[] = [
   notThereYet(1, 'Redis'),
   notThereYet(12, 'PostgreSQL'),
@@ -50,7 +50,10 @@ function notThereYet(number: number, store: 'Redis' | 'PostgreSQL'): Scenario {
   }
 }
 
-/** Row 15: packets vanish, both ways, and no connection is told. The way to the stores leads through a namespace. */
+/**
+ * Row 15: packets vanish in both directions, and no connection is closed. The way to the stores
+ * leads through a network namespace.
+ */
 function cutLink(stores: string): Scenario {
   const namespace = `auth-faults-${process.pid}`
   const [near, far] = ['10.231.7.1', '10.231.7.2']
@@ -103,7 +106,8 @@ function cutLink(stores: string): Scenario {
         ip('-n', namespace, 'link', 'set', 'inside', 'up')
         return await row.run(options)
       } finally {
-        // At once, and not whenever the kernel clears the namespace away: the next round makes one of the same name.
+        // Explicitly, because the kernel may clear the namespace later, and the next round uses the
+        // same names.
         ip('link', 'del', 'auth-outside')
         for (const pid of execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split(
           '\n',

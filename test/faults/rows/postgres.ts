@@ -46,7 +46,7 @@ export const postgresRows: Scenario[] = [
       await world.postgres.kill()
       const before = await snapshot(world.postgres)
       await world.postgres.start()
-      // These commits are acknowledged, and then they are gone: a few of most users, and many of one.
+      // These commits are acknowledged, and then lost: a few of most users, and many of one.
       const end = performance.now() + 1500
       for (let logins = 0; logins < LOST_LOGINS || performance.now() < end; logins++) await logInFirst(round)
       await world.postgres.kill()
@@ -57,10 +57,16 @@ export const postgresRows: Scenario[] = [
   }),
 ]
 
-/** More logins of one user are lost than a login tries again: counting up from the lost stamp would not get past them. */
+/**
+ * Lost logins of one user. They are more than a login's attempts, so that counting up from the
+ * restored stamp would not get past them.
+ */
 const LOST_LOGINS = 8
 
-/** Row 14, in part: half of the service's connections hang again and again while the others go on, so that a statement that is late is seen. */
+/**
+ * Row 14, in part: half of the service's connections hang again and again while the others work, so
+ * that a late statement shows.
+ */
 function hungConnections(): Scenario {
   let touched = 0
   return fault({
@@ -77,7 +83,8 @@ function hungConnections(): Scenario {
         const hung = backends.map(({ pid }) => pid).filter(() => random.chance(0.5))
         touched += hung.length
         for (const pid of hung) process.kill(pid, 'SIGSTOP')
-        // Some of these wait behind a connection that hangs, are answered 503, and must not take effect when it wakes.
+        // Some of these wait behind a hung connection, are answered 503, and must not take effect
+        // when it resumes.
         const logouts = everybodyLogsOut(round)
         await sleep(random.integer(900, 1200))
         for (const pid of hung) process.kill(pid, 'SIGCONT')
@@ -113,7 +120,7 @@ function tooManyConnections(): Scenario {
         holders.push(sql)
         await sql`select 1`
       }
-      // Ours take every place that the service's leave.
+      // These connections take every place that the service's connections leave.
       for (let round = 0; round < 5; round++) {
         await world.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'auth-service'`
         await Promise.allSettled(Array.from({ length: 50 }, hold))
@@ -174,7 +181,9 @@ async function logInFirst({ world, load }: Round): Promise<Operation | undefined
   return answer.operation
 }
 
-/** The user who has lost the most logins logs in at the first attempt, and is known by the new token. */
+/**
+ * The user who lost the most logins must log in at the first attempt, and the new token must work.
+ */
 async function firstUserLogsIn(round: Round): Promise<string[]> {
   const operation = await logInFirst(round)
   if (!operation?.token) return [`the user who lost many logins was answered ${operation?.status}`]
@@ -188,7 +197,10 @@ async function firstUserLogsIn(round: Round): Promise<string[]> {
   return status === 200 ? [] : [`the user who lost many logins is unknown after a new one: ${status}`]
 }
 
-/** Stamps come from the clock, so a login after the loss stands above all that Redis still remembers. */
+/**
+ * Stamps come from the clock, so a login after the loss has a higher stamp than all that Redis
+ * still holds.
+ */
 function newLoginsWork({ load, to }: Round): string[] {
   const { history } = load
   const dead = history.filter(

@@ -6,7 +6,7 @@ import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
 import { createRedisServer, type RestartableStore } from '../stores.js'
 
-/** How fast a refusal must be where nothing has to be waited for, in milliseconds, at the median. */
+/** The longest median of a refusal that waits for nothing, in milliseconds. */
 const AT_ONCE_MS = 5
 
 export const redisRows: Scenario[] = [
@@ -54,7 +54,7 @@ export const redisRows: Scenario[] = [
       lastsMs: 200,
       inject: async ({ world }) => {
         await world.redisClient.save()
-        // What happens now is not in the dump.
+        // These operations are not in the dump.
         await sleep(1000)
         await world.redis.kill()
       },
@@ -92,7 +92,8 @@ export const redisRows: Scenario[] = [
       await world.redisClient.save()
       await world.redis.kill()
     },
-    // Half a millisecond for each key, answering LOADING all the while; it counts as started once it has loaded.
+    // Loading takes half a millisecond per key, and Redis answers LOADING meanwhile. It counts as
+    // started once it has loaded.
     heal: ({ world }) =>
       world.redis.start(['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024']),
   }),
@@ -110,7 +111,10 @@ export const redisRows: Scenario[] = [
   }),
 ]
 
-/** Row 6: the replica that takes over has missed the last writes. The instances reach Redis through a proxy. */
+/**
+ * Row 6: the replica that takes over has missed the last writes. The instances reach Redis through
+ * a proxy.
+ */
 function staleReplica(): Scenario {
   const replicas = new WeakMap<Round['world'], { proxy: TcpProxy; replica: RestartableStore }>()
   let starting: { proxy: TcpProxy; replica: RestartableStore } | undefined
@@ -134,7 +138,7 @@ function staleReplica(): Scenario {
       const admin = new Redis(replica.url)
       await untilInSync(admin)
       replica.hang()
-      // The master takes these writes and answers for them; the replica never sees them.
+      // The master acknowledges these writes, and the replica never sees them.
       await sleep(800)
       await world.redis.kill()
       replica.resume()
@@ -167,7 +171,7 @@ function refusedWrites({ load, from, to }: Round): number {
   ).length
 }
 
-/** Reading needs no write: nobody who only asks is refused. */
+/** Checks need no write, so none is refused. */
 function readsGoOn({ load, from, to }: Round): string[] {
   const refused = load.history.filter(
     (operation) =>
@@ -193,7 +197,7 @@ export function refusedAtOnce({ load, from, to }: Round): string[] {
     : []
 }
 
-/** A process whose store is away is not a process to restart. */
+/** A process must not end because its store is away. */
 async function staysAlive({ world }: Round): Promise<string[]> {
   const ended = world.instances.filter(({ pid }) => !isRunning(pid))
   return ended.map(({ url }) => `${url} has ended`)
