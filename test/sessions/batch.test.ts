@@ -3,7 +3,7 @@ import t from 'tap'
 import { createBatch } from '../../src/sessions/batch.js'
 
 t.test(
-  'what is asked in one turn of the event loop is read at once, and each gets its own answer',
+  'reads the questions of one turn of the event loop together, and gives each its own answer',
   async (t) => {
     const reads: (readonly number[])[] = []
     const ask = createBatch(async (ids: readonly number[]) => {
@@ -20,7 +20,7 @@ t.test(
   },
 )
 
-t.test('nothing is read before the turn is over', async (t) => {
+t.test('reads nothing before the turn is over', async (t) => {
   let read = false
   const ask = createBatch(async (ids: readonly number[]) => {
     read = true
@@ -32,7 +32,7 @@ t.test('nothing is read before the turn is over', async (t) => {
   t.equal(await answer, 1)
 })
 
-t.test('an error in the place of an answer is that question’s alone', async (t) => {
+t.test('rejects only the question whose answer is an error', async (t) => {
   const ask = createBatch(async (ids: readonly number[]) =>
     ids.map((id) => (id === 2 ? new Error('no') : id)),
   )
@@ -43,7 +43,7 @@ t.test('an error in the place of an answer is that question’s alone', async (t
   )
 })
 
-t.test('a read that fails fails all that it was for, and none after it', async (t) => {
+t.test('rejects all questions of a failed read, and none of the next', async (t) => {
   let fail = true
   const ask = createBatch(async (ids: readonly number[]) => {
     if (fail) throw new Error('away')
@@ -55,7 +55,7 @@ t.test('a read that fails fails all that it was for, and none after it', async (
   t.equal(await ask(1), 1)
 })
 
-t.test('a full batch is sent at once, while the turn goes on, and the rest at its end', async (t) => {
+t.test('sends a full batch within the turn, and the rest at its end', async (t) => {
   const sizes: number[] = []
   const ask = createBatch(async (ids: readonly number[]) => {
     sizes.push(ids.length)
@@ -72,7 +72,7 @@ t.test('a full batch is sent at once, while the turn goes on, and the rest at it
   t.strictSame(sizes, [32, 32, 16, 1], 'each is sent once')
 })
 
-t.test('it is collected as long as each turn brings more, and leaves when one brings none', async (t) => {
+t.test('collects while each turn brings a question, and sends after a turn without one', async (t) => {
   const { ask, reads, sent } = answeredByHand()
   const answers = []
   for (let id = 1; id <= 5; id++) {
@@ -86,7 +86,7 @@ t.test('it is collected as long as each turn brings more, and leaves when one br
   t.strictSame(await Promise.all(answers), [1, 2, 3, 4, 5])
 })
 
-t.test('none waits for the answers to the one before it', async (t) => {
+t.test('sends a batch without waiting for the answers to the one before', async (t) => {
   const { ask, reads, sent } = answeredByHand()
   const first = ask(1)
   await turns(2)
@@ -99,7 +99,7 @@ t.test('none waits for the answers to the one before it', async (t) => {
   await t.rejects(first, { message: 'away' })
 })
 
-t.test('a batch that is full waits for no turn, also where it was collected over several', async (t) => {
+t.test('sends a full batch within the turn, also where it was collected over several turns', async (t) => {
   const { ask, sent } = answeredByHand()
   for (let id = 0; id < 31; id++) {
     ask(id)
@@ -115,7 +115,7 @@ t.test('a batch that is full waits for no turn, also where it was collected over
   t.equal(sent().length, 1, 'and is sent once')
 })
 
-/** A batch whose every read is answered, with what was asked, when the test says so. */
+/** A batch whose reads the test answers, each with the ids that it asks for. */
 function answeredByHand() {
   const reads: { ids: readonly number[]; answer(): void; fail(error: Error): void }[] = []
   const ask = createBatch<number, number>(
@@ -127,7 +127,7 @@ function answeredByHand() {
   return { ask, reads, sent: () => reads.map(({ ids }) => ids) }
 }
 
-/** So many turns of the event loop. */
+/** Waits for this many turns of the event loop. */
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await immediate()
 }

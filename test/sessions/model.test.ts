@@ -7,13 +7,13 @@ import { NOT_NEEDED, RECOMMENDED, WEAKENED } from '../model/variants.js'
 const quick = SINGLE.filter(({ effort }) => effort === 'quick')
 
 for (const variant of RECOMMENDED) {
-  t.test(`the protocol holds under every single fault: ${variant.name}`, async (t) => {
+  t.test(`holds under every single fault: ${variant.name}`, async (t) => {
     for (const configuration of quick) {
       t.strictSame(explore({ variant, configuration }).findings, [], configuration.name)
     }
   })
 
-  t.test(`beyond single faults it breaks where documented: ${variant.name}`, async (t) => {
+  t.test(`breaks beyond single faults exactly as documented: ${variant.name}`, async (t) => {
     for (const configuration of BEYOND) {
       const { findings } = explore({ variant, configuration })
       const broken = findings.map(({ property }) => property)
@@ -22,7 +22,7 @@ for (const variant of RECOMMENDED) {
   })
 }
 
-t.test('every weakened protocol is caught', async (t) => {
+t.test('finds the broken property of every weakened protocol', async (t) => {
   for (const variant of WEAKENED) {
     const configuration = SINGLE.find(({ name }) => name === variant.under)
     if (!configuration) throw new Error(`there is no configuration: ${variant.under}`)
@@ -33,7 +33,7 @@ t.test('every weakened protocol is caught', async (t) => {
   }
 })
 
-t.test('what is called not needed is indeed not missed', async (t) => {
+t.test('holds without each part that is called not needed', async (t) => {
   for (const variant of NOT_NEEDED) {
     for (const configuration of quick) {
       t.strictSame(explore({ variant, configuration }).findings, [], `${variant.name}: ${configuration.name}`)

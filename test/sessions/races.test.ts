@@ -4,10 +4,10 @@ import { startService } from '../support/service-process.js'
 
 const ROUNDS = 200
 
-/** Rounds in which a login was refused, because the machine was too busy to hash in time: they are no race, and are repeated. */
+/** Rounds that are repeated, because the machine was too busy to hash in time: they are no race. */
 const REFUSED_ROUNDS = 10
 
-t.test('two instances, as processes of their own', async (t) => {
+t.test('two instances in two processes', async (t) => {
   const backends = await startBackends(t)
   await userInserter(backends.sql)()
   const instances = await Promise.all(
@@ -17,7 +17,7 @@ t.test('two instances, as processes of their own', async (t) => {
   const identifyOn = async (url: string, token: string) =>
     (await send(url, 'GET', '/identify', { token })).status
 
-  t.test(`two logins at the same instant, ${ROUNDS} times: never both live, never neither`, async (t) => {
+  t.test(`exactly one live session after two logins at the same time, ${ROUNDS} times`, async (t) => {
     const live = { both: 0, neither: 0, one: 0 }
     let refusedRounds = 0
     while (live.both + live.neither + live.one < ROUNDS && refusedRounds <= REFUSED_ROUNDS) {
@@ -32,7 +32,7 @@ t.test('two instances, as processes of their own', async (t) => {
         [],
       )
 
-      // Asked on both instances, and they must agree.
+      // Both instances must agree.
       const [here, there] = await Promise.all(
         urls.map((url) => Promise.all(tokens.map((token) => identifyOn(url, token)))),
       )
@@ -48,37 +48,47 @@ t.test('two instances, as processes of their own', async (t) => {
     t.ok(refusedRounds <= REFUSED_ROUNDS, `${refusedRounds} rounds were refused`)
   })
 
-  t.test('a login and a logout of the session before it, 50 times: the newer session lives', async (t) => {
-    for (let round = 0; round < 50; round++) {
-      const [first, second] = urls as [string, string]
-      const older = await logIn(first)
-      const [newer, loggedOut] = await Promise.all([
-        logIn(second),
-        send(first, 'POST', '/logout', { token: older }),
-      ])
+  t.test(
+    '200 for the newer session after a login and a logout of the older at the same time, 50 times',
+    async (t) => {
+      for (let round = 0; round < 50; round++) {
+        const [first, second] = urls as [string, string]
+        const older = await logIn(first)
+        const [newer, loggedOut] = await Promise.all([
+          logIn(second),
+          send(first, 'POST', '/logout', { token: older }),
+        ])
 
-      t.equal(loggedOut.status, 200)
-      t.equal(await identifyOn(first, newer), 200)
-      t.equal(await identifyOn(second, older), 401)
-    }
-  })
+        t.equal(loggedOut.status, 200)
+        t.equal(await identifyOn(first, newer), 200)
+        t.equal(await identifyOn(second, older), 401)
+      }
+    },
+  )
 
-  t.test('sixty logins of one user at once: all 200 or 503, and exactly one of them lives', async (t) => {
-    const answers = await Promise.all(Array.from({ length: 60 }, (_, index) => login(urls[index % 2] ?? '')))
+  t.test(
+    '200 or 503 for sixty parallel logins of one user, of which exactly one session lives',
+    async (t) => {
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, index) => login(urls[index % 2] ?? '')),
+      )
 
-    const tokens = answers.flatMap(({ status, body }) => (status === 200 ? [body.data.token as string] : []))
-    t.strictSame(
-      answers
-        .filter(({ status }) => status !== 200 && status !== 503)
-        .map(({ status, body }) => [status, body]),
-      [],
-    )
-    t.ok(tokens.length > 0)
-    const statuses = await Promise.all(tokens.map((token) => identifyOn(urls[0] ?? '', token)))
-    t.equal(statuses.filter((status) => status === 200).length, 1)
-  })
+      const tokens = answers.flatMap(({ status, body }) =>
+        status === 200 ? [body.data.token as string] : [],
+      )
+      t.strictSame(
+        answers
+          .filter(({ status }) => status !== 200 && status !== 503)
+          .map(({ status, body }) => [status, body]),
+        [],
+      )
+      t.ok(tokens.length > 0)
+      const statuses = await Promise.all(tokens.map((token) => identifyOn(urls[0] ?? '', token)))
+      t.equal(statuses.filter((status) => status === 200).length, 1)
+    },
+  )
 
-  t.test('what one instance ends, the other refuses in its next answer', async (t) => {
+  t.test('401 from one instance right after a logout on the other', async (t) => {
     const [first, second] = urls as [string, string]
     for (let round = 0; round < 20; round++) {
       const token = await logIn(first)
