@@ -11,7 +11,7 @@ import { bannerOf } from '../support/embedded-home.js'
 import { runCli, startService, temporaryDirectory } from '../support/service-process.js'
 import { fill, mountProblem, smallDisk } from '../support/small-disk.js'
 
-/** What can happen to the file in which embedded mode keeps its signing key. */
+/** Damage to the file in which embedded mode keeps its signing key, and what the refusal says. */
 const DAMAGE: Record<string, [(path: string) => void, RegExp]> = {
   'is empty': [(path) => writeFileSync(path, ''), /is empty/],
   'is a line break': [(path) => writeFileSync(path, '\n'), /is empty/],
@@ -35,7 +35,7 @@ const DAMAGE: Record<string, [(path: string) => void, RegExp]> = {
   'is a link that leads nowhere': [(path) => symlinkSync(`${path}.none`, path), /cannot be read \(ENOENT\)/],
 }
 
-t.test('the same key where only a line break was added to the file', async (t) => {
+t.test('reads the same key after a line break was added to the file', async (t) => {
   const dataDir = temporaryDirectory()
   const secret = await ownSecret(dataDir)
   writeFileSync(join(dataDir, 'jwt_secret'), `${secret}\n`)
@@ -43,9 +43,9 @@ t.test('the same key where only a line break was added to the file', async (t) =
   t.equal(await ownSecret(dataDir), secret)
 })
 
-t.test('refused, by its path, with the cure and without what it holds: a file that', async (t) => {
+t.test('rejects a key file, with its path and the cure, without its content', async (t) => {
   for (const [situation, [spoil, why]] of Object.entries(DAMAGE)) {
-    t.test(situation, async (t) => {
+    t.test(`where it ${situation}`, async (t) => {
       const dataDir = temporaryDirectory()
       const path = join(dataDir, 'jwt_secret')
       spoil(path)
@@ -60,7 +60,7 @@ t.test('refused, by its path, with the cure and without what it holds: a file th
     })
   }
 
-  t.test('1 and one line from serve, before the database is opened', async (t) => {
+  t.test('exit 1 of serve with one line, before the database is opened', async (t) => {
     const dataDir = temporaryDirectory()
     writeFileSync(join(dataDir, 'jwt_secret'), Buffer.alloc(64))
 
@@ -72,7 +72,7 @@ t.test('refused, by its path, with the cure and without what it holds: a file th
   })
 })
 
-t.test('does not matter to a service with JWT_SECRET, nor to a command', async (t) => {
+t.test('ignores a damaged key file in a service with JWT_SECRET, and in a command', async (t) => {
   const dataDir = temporaryDirectory()
   writeFileSync(join(dataDir, 'jwt_secret'), '')
 
@@ -84,7 +84,7 @@ t.test('does not matter to a service with JWT_SECRET, nor to a command', async (
   t.equal(code, 0, stderr)
 })
 
-t.test('is written once, whole, by however many start at the same time', async (t) => {
+t.test('writes one whole key where eight processes start at the same time', async (t) => {
   const dataDir = temporaryDirectory()
   const processes = Array.from({ length: 8 }, () =>
     promisify(execFile)(process.execPath, [
@@ -104,7 +104,7 @@ t.test('is written once, whole, by however many start at the same time', async (
   t.strictSame(readdirSync(dataDir), ['jwt_secret'])
 })
 
-t.test('1 and one line where it cannot be written', { skip: mountProblem() }, async (t) => {
+t.test('exit 1 with one line where the key file cannot be written', { skip: mountProblem() }, async (t) => {
   const dataDir = smallDisk(t)
   fill(dataDir)
 

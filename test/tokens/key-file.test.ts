@@ -17,8 +17,8 @@ const backends = await startBackends(t)
 await userInserter(backends.sql)()
 const [first, second] = [newKey('EdDSA'), newKey('ES256')]
 
-t.test('the file is read again', async (t) => {
-  t.test('when it is replaced by renaming, and when it is written in place', async (t) => {
+t.test('reads the key file again', async (t) => {
+  t.test('when another file is renamed to it, and when it is written in place', async (t) => {
     const file = keyFile(first)
     const { service } = await start(t, file.path)
 
@@ -30,7 +30,7 @@ t.test('the file is read again', async (t) => {
     t.equal(headerOf(await service.login()).kid, second.kid)
   })
 
-  t.test('when Kubernetes replaces the volume that it is in', async (t) => {
+  t.test('when Kubernetes replaces its volume', async (t) => {
     const directory = temporaryDirectory()
     const mount = (name: string, ...keys: PrivateJwk[]) => {
       mkdirSync(join(directory, name))
@@ -48,7 +48,7 @@ t.test('the file is read again', async (t) => {
     await publishes(service, second, first)
   })
 
-  t.test('when a link leads to a file elsewhere that changes, of which nothing tells', async (t) => {
+  t.test('when the target of a link changes, for which no file event comes', async (t) => {
     const file = keyFile(first)
     const link = join(temporaryDirectory(), 'keys.json')
     symlinkSync(file.path, link)
@@ -60,13 +60,13 @@ t.test('the file is read again', async (t) => {
   })
 })
 
-t.test('a file that is not in order', async (t) => {
+t.test('an invalid key file', async (t) => {
   const file = keyFile(first)
   const { service, lines } = await start(t, file.path)
   const token = await service.login()
   const refusals = () => lines.filter(({ msg }) => msg.includes('expected a JWK set'))
 
-  t.test('is refused in one line, and the keys before it go on counting', async (t) => {
+  t.test('is refused with one line, and the keys before it stay in use', async (t) => {
     file.write('{"keys":[{"kty":"OKP","d":"hunter2')
     await until(() => assert.equal(refusals().length, 1), PATIENCE)
     file.write('{"keys":[{"kty":"OKP","d":"hunter2hunter2')
@@ -76,7 +76,7 @@ t.test('a file that is not in order', async (t) => {
     t.strictSame(await publishedBy(service.url), [first.kid])
   })
 
-  t.test('so is one in which no key may sign', async (t) => {
+  t.test('is refused where no key may sign', async (t) => {
     const other = keyFile(first)
     const alone = await start(t, other.path, { JWT_SECRET: '' })
     other.replace({ ...first, key_ops: ['verify'] })
@@ -85,14 +85,14 @@ t.test('a file that is not in order', async (t) => {
     t.equal(headerOf(await alone.service.login()).kid, first.kid)
   })
 
-  t.test('so is one that is gone', async (t) => {
+  t.test('is refused where it is missing', async (t) => {
     rmSync(file.path)
     await until(() => assert.match(`${lines.at(-1)?.msg}`, /cannot be read \(ENOENT\)/), PATIENCE)
 
     t.equal(headerOf(await service.login()).kid, first.kid)
   })
 
-  t.test('is followed by one that is, which counts', async (t) => {
+  t.test('is replaced by the next valid one', async (t) => {
     file.replace(second)
     await publishes(service, second)
 
@@ -100,7 +100,7 @@ t.test('a file that is not in order', async (t) => {
     t.equal(headerOf(await service.login()).kid, second.kid)
   })
 
-  t.test('the log says each once, and nothing of any key', async (t) => {
+  t.test('is logged once, without anything of a key', async (t) => {
     t.equal(refusals().length, 1)
     t.equal(refusals()[0]?.level, 50)
     t.match(lines.at(-1), { level: 30, msg: `keys that count: ${second.kid} (ES256, signs), ` })
@@ -110,7 +110,7 @@ t.test('a file that is not in order', async (t) => {
   })
 })
 
-t.test('a file that every user of the machine may read is said to be so', async (t) => {
+t.test('warns of a key file that every user of the machine may read', async (t) => {
   const file = keyFile(first)
   writeFileSync(`${file.path}.open`, JSON.stringify({ keys: [first] }), { mode: 0o644 })
   const [closed, open] = [await start(t, file.path), await start(t, `${file.path}.open`)]

@@ -18,11 +18,11 @@ const GOOD = oneOfEach()
 const OTHER = oneOfEach()
 const { EdDSA, ES256, RS256 } = GOOD
 
-/** Members of a key that nobody else may ever see. */
+/** The private members of a key. */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi']
 
-t.test('accepted', async (t) => {
-  t.test('a key of each kind, in the order of the file', async (t) => {
+t.test('accepts a key set', async (t) => {
+  t.test('with a key of each kind, in the order of the file', async (t) => {
     const { keys } = readKeySet(keyFile(RS256, EdDSA, ES256).path)
 
     t.strictSame(
@@ -36,7 +36,7 @@ t.test('accepted', async (t) => {
   })
 
   for (const algorithm of PAIR_ALGORITHMS) {
-    t.test(`what another library has made for ${algorithm}, named by its thumbprint`, async (t) => {
+    t.test(`with a key that jose has made for ${algorithm}, named by its thumbprint`, async (t) => {
       const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
       const jwk = await exportJWK(privateKey)
 
@@ -48,14 +48,14 @@ t.test('accepted', async (t) => {
     })
   }
 
-  t.test('a file with a byte order mark, as Windows writes it', async (t) => {
+  t.test('with a byte order mark, as Windows writes it', async (t) => {
     const { path, write } = keyFile()
     write(`\ufeff${JSON.stringify({ keys: [EdDSA] }, null, 2)}\r\n`)
 
     t.equal(readKeySet(path).keys[0]?.id, EdDSA.kid)
   })
 
-  t.test('a kid of one’s own, what a key is for, and members that mean nothing here', async (t) => {
+  t.test('with a chosen kid, with key_ops and with unknown members', async (t) => {
     const { kid: _, use: __, ...bare } = EdDSA
     const file = keyFile(
       { ...bare, kid: 'spring-2026', key_ops: ['sign', 'verify'], nbf: 1, owner: 'us' },
@@ -70,13 +70,13 @@ t.test('accepted', async (t) => {
   })
 })
 
-t.test('the thumbprint of RFC 8037, appendix A.3', async (t) => {
+t.test('computes the thumbprint of RFC 8037, appendix A.3', async (t) => {
   const key = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
 
   t.equal(thumbprint(createPublicKey({ key, format: 'jwk' })), 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
 })
 
-t.test('refused: a key pair whose private half is printed somewhere', async (t) => {
+t.test('rejects a key pair whose private half is published', async (t) => {
   const published: Record<string, PrivateJwk> = {
     'RFC 8037, appendix A.1': {
       kty: 'OKP',
@@ -109,7 +109,7 @@ t.test('refused: a key pair whose private half is printed somewhere', async (t) 
     })
   }
 
-  t.test('by the digest of its public half, which the lists of RFC 7515 and jwt.io have', async (t) => {
+  t.test('RFC 7515, appendix A.2, and jwt.io, by the digest of the public half', async (t) => {
     const moduli = {
       'RFC 7515, appendix A.2':
         'ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ',
@@ -123,130 +123,138 @@ t.test('refused: a key pair whose private half is printed somewhere', async (t) 
   })
 })
 
-t.test('refused, by the file and the place of the key, and without anything of the key', async (t) => {
-  const bad: Record<string, [unknown, RegExp]> = {
-    'no object': [null, /expected an object/],
-    'a list': [[EdDSA], /expected an object/],
-    'a text': ['EdDSA', /expected an object/],
-    'a secret': [{ kty: 'oct', k: EdDSA.d }, /is a secret: set JWT_SECRET/],
-    'no kind': [without(EdDSA, 'kty'), /kty, crv: expected/],
-    'no curve': [without(EdDSA, 'crv'), /kty, crv: expected/],
-    'a curve of another kind': [{ ...ES256, crv: 'Ed25519' }, /kty, crv: expected/],
-    'P-384': [ofCurve('P-384'), /kty, crv: expected/],
-    secp256k1: [ofCurve('secp256k1'), /kty, crv: expected/],
-    Ed448: [generateKeyPairSync('ed448').privateKey.export({ format: 'jwk' }), /kty, crv: expected/],
-    X25519: [generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' }), /kty, crv: expected/],
-    'RSA of 1024 bits': [rsa(1024), /RSA of 1024 bits: expected 2048 to 4096/],
-    'RSA of 8192 bits': [{ ...RS256, n: Buffer.alloc(1024, 255).toString('base64url') }, /RSA of 8192 bits/],
-    'RSA with the exponent 3': [rsa(2048, 3), /e: expected an exponent of 65537 or more/],
-    'the alg of another kind': [{ ...EdDSA, alg: 'ES256' }, /alg: expected EdDSA/],
-    'the alg HS256': [{ ...ES256, alg: 'HS256' }, /alg: expected ES256/],
-    'the alg none': [{ ...ES256, alg: 'none' }, /alg: expected ES256/],
-    'another alg of RSA': [{ ...RS256, alg: 'PS256' }, /alg: expected RS256/],
-    'a list as alg': [{ ...RS256, alg: ['RS256'] }, /alg: expected RS256/],
-    'use enc': [{ ...EdDSA, use: 'enc' }, /use: expected sig/],
-    'key_ops for something else': [{ ...EdDSA, key_ops: ['encrypt'] }, /key_ops: expected sign or verify/],
-    'no key_ops': [{ ...EdDSA, key_ops: [] }, /key_ops: expected sign or verify/],
-    'key_ops as text': [{ ...EdDSA, key_ops: 'sign' }, /key_ops: expected sign or verify/],
-    'an empty kid': [{ ...EdDSA, kid: '' }, /kid: expected/],
-    'a kid that is a number': [{ ...EdDSA, kid: 1 }, /kid: expected/],
-    'a kid that is null': [{ ...EdDSA, kid: null }, /kid: expected/],
-    'a kid with a space': [{ ...EdDSA, kid: 'key 1' }, /kid: expected/],
-    'a kid of two lines': [{ ...EdDSA, kid: 'key\n1' }, /kid: expected/],
-    'a kid beyond ASCII': [{ ...EdDSA, kid: 'clé' }, /kid: expected/],
-    'a kid of 65 characters': [{ ...EdDSA, kid: 'k'.repeat(65) }, /kid: expected/],
-    'the private part of another EdDSA': [{ ...EdDSA, d: OTHER.EdDSA.d }, /do not fit together/],
-    'the private part of another ES256': [{ ...ES256, d: OTHER.ES256.d }, /do not fit together/],
-    'a part of another RS256': [{ ...RS256, d: OTHER.RS256.d }, /do not fit together/],
-    'the modulus of another RS256': [{ ...RS256, n: OTHER.RS256.n }, /do not fit together/],
-    'a factor that is none': [{ ...RS256, p: RS256.n, q: 'AQ' }, /do not fit together/],
-    'a point that is not on the curve': [{ ...ES256, x: OTHER.ES256.x }, /is malformed/],
-    'the kid of the first key': [{ ...ES256, kid: EdDSA.kid }, /key 2 and key 1 have the same kid/],
-    'the first key, by another kid': [{ ...EdDSA, kid: 'another' }, /key 2 and key 1 are the same key/],
-  }
-  for (const [kind, key] of Object.entries(GOOD)) {
-    const publicPart = Object.fromEntries(
-      Object.entries(key).filter(([name]) => !SECRET_MEMBERS.includes(name)),
-    )
-    bad[`a public ${kind}`] = [publicPart, /is a public key: the private one is needed/]
-    for (const name of ['crv', 'kty', 'x', 'y', 'n', 'e', ...SECRET_MEMBERS].filter((name) => name in key)) {
-      for (const value of [
-        undefined,
-        null,
-        '',
-        'AA',
-        '!',
-        5,
-        {},
-        `${key[name]}=`,
-        `${key[name]}`.slice(0, -3),
-      ]) {
-        bad[`${kind} whose ${name} is ${JSON.stringify(value)}`] = [{ ...key, [name]: value }, /key 2: /]
+t.test(
+  'rejects a key set, with its path and the place of the key, without anything of the key',
+  async (t) => {
+    const bad: Record<string, [unknown, RegExp]> = {
+      'no object': [null, /expected an object/],
+      'a list': [[EdDSA], /expected an object/],
+      'a string': ['EdDSA', /expected an object/],
+      'a secret': [{ kty: 'oct', k: EdDSA.d }, /is a secret: set JWT_SECRET/],
+      'no kty': [without(EdDSA, 'kty'), /kty, crv: expected/],
+      'no crv': [without(EdDSA, 'crv'), /kty, crv: expected/],
+      'a curve of another kind': [{ ...ES256, crv: 'Ed25519' }, /kty, crv: expected/],
+      'P-384': [ofCurve('P-384'), /kty, crv: expected/],
+      secp256k1: [ofCurve('secp256k1'), /kty, crv: expected/],
+      Ed448: [generateKeyPairSync('ed448').privateKey.export({ format: 'jwk' }), /kty, crv: expected/],
+      X25519: [generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' }), /kty, crv: expected/],
+      'RSA of 1024 bits': [rsa(1024), /RSA of 1024 bits: expected 2048 to 4096/],
+      'RSA of 8192 bits': [
+        { ...RS256, n: Buffer.alloc(1024, 255).toString('base64url') },
+        /RSA of 8192 bits/,
+      ],
+      'RSA with the exponent 3': [rsa(2048, 3), /e: expected an exponent of 65537 or more/],
+      'the alg of another kind': [{ ...EdDSA, alg: 'ES256' }, /alg: expected EdDSA/],
+      'the alg HS256': [{ ...ES256, alg: 'HS256' }, /alg: expected ES256/],
+      'the alg none': [{ ...ES256, alg: 'none' }, /alg: expected ES256/],
+      'another alg of RSA': [{ ...RS256, alg: 'PS256' }, /alg: expected RS256/],
+      'a list as alg': [{ ...RS256, alg: ['RS256'] }, /alg: expected RS256/],
+      'use enc': [{ ...EdDSA, use: 'enc' }, /use: expected sig/],
+      'key_ops for something else': [{ ...EdDSA, key_ops: ['encrypt'] }, /key_ops: expected sign or verify/],
+      'no key_ops': [{ ...EdDSA, key_ops: [] }, /key_ops: expected sign or verify/],
+      'key_ops as text': [{ ...EdDSA, key_ops: 'sign' }, /key_ops: expected sign or verify/],
+      'an empty kid': [{ ...EdDSA, kid: '' }, /kid: expected/],
+      'a kid that is a number': [{ ...EdDSA, kid: 1 }, /kid: expected/],
+      'a kid that is null': [{ ...EdDSA, kid: null }, /kid: expected/],
+      'a kid with a space': [{ ...EdDSA, kid: 'key 1' }, /kid: expected/],
+      'a kid of two lines': [{ ...EdDSA, kid: 'key\n1' }, /kid: expected/],
+      'a kid beyond ASCII': [{ ...EdDSA, kid: 'clé' }, /kid: expected/],
+      'a kid of 65 characters': [{ ...EdDSA, kid: 'k'.repeat(65) }, /kid: expected/],
+      'the private part of another EdDSA': [{ ...EdDSA, d: OTHER.EdDSA.d }, /do not fit together/],
+      'the private part of another ES256': [{ ...ES256, d: OTHER.ES256.d }, /do not fit together/],
+      'a part of another RS256': [{ ...RS256, d: OTHER.RS256.d }, /do not fit together/],
+      'the modulus of another RS256': [{ ...RS256, n: OTHER.RS256.n }, /do not fit together/],
+      'a number that is no factor': [{ ...RS256, p: RS256.n, q: 'AQ' }, /do not fit together/],
+      'a point that is not on the curve': [{ ...ES256, x: OTHER.ES256.x }, /is malformed/],
+      'the kid of the first key': [{ ...ES256, kid: EdDSA.kid }, /key 2 and key 1 have the same kid/],
+      'the first key under another kid': [{ ...EdDSA, kid: 'another' }, /key 2 and key 1 are the same key/],
+    }
+    for (const [kind, key] of Object.entries(GOOD)) {
+      const publicPart = Object.fromEntries(
+        Object.entries(key).filter(([name]) => !SECRET_MEMBERS.includes(name)),
+      )
+      bad[`a public ${kind}`] = [publicPart, /is a public key: the private one is needed/]
+      for (const name of ['crv', 'kty', 'x', 'y', 'n', 'e', ...SECRET_MEMBERS].filter(
+        (name) => name in key,
+      )) {
+        for (const value of [
+          undefined,
+          null,
+          '',
+          'AA',
+          '!',
+          5,
+          {},
+          `${key[name]}=`,
+          `${key[name]}`.slice(0, -3),
+        ]) {
+          bad[`${kind} whose ${name} is ${JSON.stringify(value)}`] = [{ ...key, [name]: value }, /key 2: /]
+        }
       }
     }
-  }
 
-  for (const [situation, [jwk, why]] of Object.entries(bad)) {
-    t.test(situation, async (t) => refused(t, JSON.stringify({ keys: [EdDSA, jwk] }), why))
-  }
+    for (const [situation, [jwk, why]] of Object.entries(bad)) {
+      t.test(situation, async (t) => refused(t, JSON.stringify({ keys: [EdDSA, jwk] }), why))
+    }
 
-  t.test('every key pair that Wycheproof calls invalid', needsCorpora(), async (t) => {
-    const { testGroups } = corpusJson<{
-      testGroups: { private?: { keys: PrivateJwk[] }; tests: { comment: string; result: string }[] }[]
-    }>('wycheproof/json_web_key_test.json')
-    const bad = testGroups.flatMap(({ private: set, tests }) => {
-      const isInvalid = tests.every(({ result }) => result === 'invalid')
-      const [key, ...more] = set?.keys ?? []
-      return key && more.length === 0 && key.kty !== 'oct' && isInvalid
-        ? [{ key, name: `${tests[0]?.comment}` }]
-        : []
+    t.test('every key pair that Wycheproof calls invalid', needsCorpora(), async (t) => {
+      const { testGroups } = corpusJson<{
+        testGroups: { private?: { keys: PrivateJwk[] }; tests: { comment: string; result: string }[] }[]
+      }>('wycheproof/json_web_key_test.json')
+      const bad = testGroups.flatMap(({ private: set, tests }) => {
+        const isInvalid = tests.every(({ result }) => result === 'invalid')
+        const [key, ...more] = set?.keys ?? []
+        return key && more.length === 0 && key.kty !== 'oct' && isInvalid
+          ? [{ key, name: `${tests[0]?.comment}` }]
+          : []
+      })
+
+      for (const { key, name } of bad) {
+        t.throws(() => readKeySet(keyFile(key).path), { message: /^the key set [^\n]+: key 1: / }, name)
+      }
+      t.ok(bad.length >= 10)
+      t.ok(bad.some(({ name }) => name === 'rejectsKeyWithRocaVulnerability'))
     })
 
-    for (const { key, name } of bad) {
-      t.throws(() => readKeySet(keyFile(key).path), { message: /^the key set [^\n]+: key 1: / }, name)
+    const files: Record<string, [string, RegExp]> = {
+      'an empty file': ['', /expected a JWK set/],
+      'half of a file': ['{"keys":[{"kty":"OKP","crv":"Ed', /expected a JWK set/],
+      null: ['null', /expected a JWK set/],
+      'a list of keys': [JSON.stringify([EdDSA]), /expected a JWK set/],
+      'one key alone': [JSON.stringify(EdDSA), /expected a JWK set/],
+      'an object as keys': [JSON.stringify({ keys: { EdDSA } }), /expected a JWK set/],
+      PEM: [
+        generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+        /expected/,
+      ],
+      'no keys': ['{"keys":[]}', /holds no key/],
     }
-    t.ok(bad.length >= 10)
-    t.ok(bad.some(({ name }) => name === 'rejectsKeyWithRocaVulnerability'))
-  })
-
-  const files: Record<string, [string, RegExp]> = {
-    'an empty file': ['', /expected a JWK set/],
-    'half of a file': ['{"keys":[{"kty":"OKP","crv":"Ed', /expected a JWK set/],
-    null: ['null', /expected a JWK set/],
-    'a list of keys': [JSON.stringify([EdDSA]), /expected a JWK set/],
-    'one key alone': [JSON.stringify(EdDSA), /expected a JWK set/],
-    'an object as keys': [JSON.stringify({ keys: { EdDSA } }), /expected a JWK set/],
-    PEM: [
-      generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      /expected/,
-    ],
-    'no keys': ['{"keys":[]}', /holds no key/],
-  }
-  for (const [situation, [text, why]] of Object.entries(files)) {
-    t.test(situation, async (t) => refused(t, text, why))
-  }
-
-  t.test('bytes that are not UTF-8', async (t) => {
-    const { path, write } = keyFile(EdDSA)
-    for (const bytes of [
-      Buffer.from(JSON.stringify({ keys: [EdDSA], owner: '\xe9' }), 'latin1'),
-      Buffer.from(`\ufeff${JSON.stringify({ keys: [EdDSA] })}`, 'utf16le'),
-    ]) {
-      write(bytes)
-      t.throws(() => readKeySet(path), { message: `the key set ${path}: is not UTF-8` })
+    for (const [situation, [text, why]] of Object.entries(files)) {
+      t.test(situation, async (t) => refused(t, text, why))
     }
-  })
 
-  t.test('no file, and a directory', async (t) => {
-    const { path } = keyFile(EdDSA)
-    mkdirSync(`${path}.d`)
+    t.test('bytes that are not UTF-8', async (t) => {
+      const { path, write } = keyFile(EdDSA)
+      for (const bytes of [
+        Buffer.from(JSON.stringify({ keys: [EdDSA], owner: '\xe9' }), 'latin1'),
+        Buffer.from(`\ufeff${JSON.stringify({ keys: [EdDSA] })}`, 'utf16le'),
+      ]) {
+        write(bytes)
+        t.throws(() => readKeySet(path), { message: `the key set ${path}: is not UTF-8` })
+      }
+    })
 
-    t.throws(() => readKeySet(`${path}.none`), { message: /keys\.json\.none: cannot be read \(ENOENT\)$/ })
-    t.throws(() => readKeySet(`${path}.d`), { message: /keys\.json\.d: cannot be read \(EISDIR\)$/ })
-  })
-})
+    t.test('a missing file, and a directory', async (t) => {
+      const { path } = keyFile(EdDSA)
+      mkdirSync(`${path}.d`)
 
-t.test('a file that every user of the machine may read is told from one that is private', async (t) => {
+      t.throws(() => readKeySet(`${path}.none`), { message: /keys\.json\.none: cannot be read \(ENOENT\)$/ })
+      t.throws(() => readKeySet(`${path}.d`), { message: /keys\.json\.d: cannot be read \(EISDIR\)$/ })
+    })
+  },
+)
+
+t.test('calls a file exposed that every user of the machine may read', async (t) => {
   const { path } = keyFile(EdDSA)
 
   t.equal(readKeySet(path).exposed, false)
@@ -261,7 +269,7 @@ t.test('a file that every user of the machine may read is told from one that is 
   }
 })
 
-t.test('serve with a bad JWT_KEYS_FILE: 1 and one line, before any store is waited for', async (t) => {
+t.test('exit 1 of serve with one line for a bad JWT_KEYS_FILE, before it waits for a store', async (t) => {
   const nobody = `127.0.0.1:${await freePort()}`
   const env = { DATABASE_URL: `postgres://u@${nobody}/auth`, REDIS_URL: `redis://${nobody}` }
   const { path } = keyFile(EdDSA, newKey('ES256'), { kty: 'oct', k: 'hunter2' })

@@ -10,7 +10,7 @@ import { keyFile } from '../support/signing-keys.js'
 
 const NEXT_SECRET = SECRET.replace('kXp', 'pXk')
 
-t.test('secrets are changed by restarting one instance after the other, while users are there', async (t) => {
+t.test('one instance after the other restarts with other keys, while users log in and check', async (t) => {
   const backends = await startBackends(t)
   const ports = [await freePort(), await freePort()]
   const running = new Map<number, ServiceProcess>()
@@ -21,7 +21,7 @@ t.test('secrets are changed by restarting one instance after the other, while us
     ports.map((port) => `http://127.0.0.1:${port}`),
   )
 
-  t.test('from one to another: none of their tokens is refused', async (t) => {
+  t.test('refuses no token where one secret replaces another', async (t) => {
     await restartAll({ JWT_SECRET: SECRET, JWT_PREVIOUS_SECRETS: NEXT_SECRET })
     await restartAll({ JWT_SECRET: NEXT_SECRET, JWT_PREVIOUS_SECRETS: SECRET })
     await clients.allHave(secretKey(NEXT_SECRET).id)
@@ -29,7 +29,7 @@ t.test('secrets are changed by restarting one instance after the other, while us
     t.strictSame(clients.counted().refused, [])
   })
 
-  t.test('from a secret to a key pair: none of their tokens is refused', async (t) => {
+  t.test('refuses no token where a key pair replaces the secret', async (t) => {
     const standby = newKey('EdDSA', { standby: true })
     const { key_ops: _, ...pair } = standby
     const file = keyFile(standby)

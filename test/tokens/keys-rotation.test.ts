@@ -9,9 +9,9 @@ import { until } from '../support/servers.js'
 import { runCli, startService, temporaryDirectory } from '../support/service-process.js'
 import { publishedBy } from '../support/signing-keys.js'
 
-t.test('keys are changed while users log in and are asked who they are, on two instances', async (t) => {
+t.test('keys change on two instances, while users log in and check', async (t) => {
   const backends = await startBackends(t)
-  // Each instance has a copy of the file: a change reaches one after the other, as it does in a deployment.
+  // Each instance has its own copy of the file: a change reaches one after the other, as deployed.
   const here = join(temporaryDirectory(), 'keys.json')
   const there = join(temporaryDirectory(), 'keys.json')
   await run('generate', '--standby', '--output', here)
@@ -24,7 +24,7 @@ t.test('keys are changed while users log in and are asked who they are, on two i
   assert(one && other)
   const clients = await startClients(t, backends, [one.url, other.url])
 
-  t.test('none of their tokens is refused, whichever instance has read what', async (t) => {
+  t.test('refuses no token, whichever instance has read the change', async (t) => {
     const [first = ''] = keys()
     await clients.someChecks()
     t.equal(clients.algorithm(), 'HS256')
@@ -36,7 +36,7 @@ t.test('keys are changed while users log in and are asked who they are, on two i
       await everywhere('generate', '--algorithm', algorithm, '--add')
       const added = keys().at(-1) ?? ''
       await everywhere('promote', '--kid', added, '--file')
-      // Only now may the earlier one go: no user is left who holds a token of it.
+      // Only now may the earlier key go: no user holds a token of it any more.
       await clients.allHave(added)
       await everywhere('remove', '--kid', old, '--file')
       t.equal(clients.algorithm(), algorithm)
@@ -49,7 +49,7 @@ t.test('keys are changed while users log in and are asked who they are, on two i
     t.ok(checks > 400)
   })
 
-  t.test('their tokens are refused where a key signs before all instances know it', async (t) => {
+  t.test('401 token_invalid where a key signs before all instances know it', async (t) => {
     await run('generate', '--add', here)
     await run('promote', '--kid', keys().at(-1) ?? '', '--file', here)
 

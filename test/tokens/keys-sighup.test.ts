@@ -16,7 +16,7 @@ const backends = await startBackends(t)
 await userInserter(backends.sql)()
 
 t.test('SIGHUP', async (t) => {
-  t.test('reads the key file again, and says so even where nothing has changed', async (t) => {
+  t.test('reads the key file again, and logs it even where nothing has changed', async (t) => {
     const { first, second, file, service } = await startBehindLink(t)
     const said = () => service.stdout().match(/keys that count/g)?.length
     t.equal(said(), 1)
@@ -31,7 +31,7 @@ t.test('SIGHUP', async (t) => {
     t.equal(headerOf(await logIn(service.url)).kid, second.kid)
   })
 
-  t.test('does not end the process where the file is not in order, or gone', async (t) => {
+  t.test('does not end the process where the file is invalid or missing', async (t) => {
     const { first, file, service } = await startBehindLink(t)
     file.write('hunter2')
     process.kill(service.pid, 'SIGHUP')
@@ -44,7 +44,7 @@ t.test('SIGHUP', async (t) => {
     t.notMatch(service.stdout() + service.stderr(), 'hunter2')
   })
 
-  t.test('does not end a service without key file, which says that there is none', async (t) => {
+  t.test('does not end a service without JWT_KEYS_FILE, which logs that it is not set', async (t) => {
     const service = await startService(t, { env: environmentOf(backends) })
     process.kill(service.pid, 'SIGHUP')
     await until(() => assert.match(service.stdout(), /JWT_KEYS_FILE is not set/), PATIENCE)
@@ -53,7 +53,7 @@ t.test('SIGHUP', async (t) => {
   })
 
   for (const WEB_CONCURRENCY of ['1', '2']) {
-    t.test(`does not end what still waits for a store, of ${WEB_CONCURRENCY}`, async (t) => {
+    t.test(`does not end a service that waits for a store, WEB_CONCURRENCY=${WEB_CONCURRENCY}`, async (t) => {
       const nobody = `redis://127.0.0.1:${await freePort()}`
       const env = { ...environmentOf(backends), REDIS_URL: nobody, PORT: '0', WEB_CONCURRENCY }
       const running = spawnCli(['serve'], { env })
@@ -69,7 +69,7 @@ t.test('SIGHUP', async (t) => {
     })
   }
 
-  t.test('reaches all processes through their supervisor, and ends none', async (t) => {
+  t.test('reaches all processes through the supervisor, and ends none', async (t) => {
     const { first, second, file, service } = await startBehindLink(t, { WEB_CONCURRENCY: String(PROCESSES) })
     await until(
       () => assert.equal(service.stdout().match(/process \d+ listens/g)?.length, PROCESSES),
@@ -93,7 +93,7 @@ t.test('SIGHUP', async (t) => {
   })
 })
 
-/** A service whose JWT_KEYS_FILE is a link: no event tells it when the file behind that changes. */
+/** A service whose JWT_KEYS_FILE is a link: no file event comes when its target changes. */
 async function startBehindLink(t: Test, env: NodeJS.ProcessEnv = {}) {
   const [first, second] = [newKey('EdDSA'), newKey('ES256')]
   const file = keyFile(first)

@@ -14,8 +14,8 @@ const backends = await startBackends(t)
 await userInserter(backends.sql)()
 const [first, second] = [newKey('EdDSA'), newKey('ES256')]
 
-t.test('which key signs, and which tokens count', async (t) => {
-  t.test('a key of JWT_KEYS_FILE signs, and what JWT_SECRET has signed still counts', async (t) => {
+t.test('keys that sign, and tokens that are accepted', async (t) => {
+  t.test('signs with a key of JWT_KEYS_FILE, and accepts tokens of JWT_SECRET', async (t) => {
     const before = await instance(t)
     const old = await before.login()
     const after = await instance(t, { JWT_KEYS_FILE: keyFile(first).path })
@@ -27,7 +27,7 @@ t.test('which key signs, and which tokens count', async (t) => {
     t.equal((await identify(before, fresh)).body.error, 'token_invalid')
   })
 
-  t.test('without JWT_SECRET what it has signed does not count', async (t) => {
+  t.test('401 token_invalid for tokens of JWT_SECRET once it is not set', async (t) => {
     const old = await (await instance(t)).login()
     const after = await instance(t, { JWT_KEYS_FILE: keyFile(first).path, JWT_SECRET: '' })
 
@@ -35,7 +35,7 @@ t.test('which key signs, and which tokens count', async (t) => {
     t.equal((await identify(after, await after.login())).status, 200)
   })
 
-  t.test('a key that stands by is published, checks, and signs once it is promoted', async (t) => {
+  t.test('publishes a standby key, and signs with it once it is promoted', async (t) => {
     const standby = newKey('EdDSA', { standby: true })
     const { key_ops: _, ...promoted } = standby
     const file = keyFile(standby)
@@ -50,7 +50,7 @@ t.test('which key signs, and which tokens count', async (t) => {
     t.equal((await identify(service, old)).body.error, 'session_superseded', 'genuine, but not the latest')
   })
 
-  t.test('what JWT_PREVIOUS_SECRETS have signed counts, and they sign nothing', async (t) => {
+  t.test('accepts tokens of JWT_PREVIOUS_SECRETS, and signs nothing with them', async (t) => {
     const before = await instance(t, { JWT_SECRET: EARLIER_SECRET })
     const after = await instance(t, { JWT_PREVIOUS_SECRETS: `${SECRET},${EARLIER_SECRET}` })
     const without = await instance(t)
@@ -61,7 +61,7 @@ t.test('which key signs, and which tokens count', async (t) => {
     t.equal(headerOf(await after.login()).kid, headerOf(await without.login()).kid)
   })
 
-  t.test('401 token_invalid everywhere for what a key has signed that is gone', async (t) => {
+  t.test('401 token_invalid from every route for tokens of a removed key', async (t) => {
     const file = keyFile(first, second)
     const service = await instance(t, { JWT_KEYS_FILE: file.path })
     const token = await service.login()

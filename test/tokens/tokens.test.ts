@@ -30,7 +30,7 @@ interface Settings {
   secret?: string | Buffer
 }
 
-/** The tokens of the service, and the second opinion on them. */
+/** The tokens of the service, its verdict on a token, and that of a second verifier. */
 function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRET }: Settings = {}) {
   const keys = createKeyRing([secretKey(secret)])
   const tokens = createTokens({ jwt, keys, issuer, audience })
@@ -48,7 +48,7 @@ function bothVerifiers({ issuer = 'auth-service', audience, secret = SECRET }: S
   }
 }
 
-t.test('two tokens that are remembered in one place keep each its own claims', async (t) => {
+t.test('reads the right claims of two tokens that share a place in the cache', async (t) => {
   const { tokens } = bothVerifiers()
   const [one, other] = collidingPair((stamp) => tokens.sign({ ...SESSION, stamp }))
 
@@ -62,7 +62,10 @@ interface Signed {
   stamp: number
 }
 
-/** Two whose signatures have the same 30 bits before their last character: of 200,000 a dozen or more have. */
+/**
+ * Two tokens whose signatures have the same 30 bits before the last character. Among 200,000 tokens
+ * there are a dozen such pairs or more.
+ */
 function collidingPair(sign: (stamp: number) => string): [Signed, Signed] {
   const seen = new Map<string, Signed>()
   for (let stamp = NOW; stamp < NOW + 200_000; stamp++) {
@@ -80,7 +83,7 @@ t.test('reading a token', async (t) => {
     const { good, judged, expected } = bothVerifiers({ audience })
     const corpus = [...tokenCorpus({ good, secret: SECRET, now: NOW }), ...bitFlips(good)]
 
-    t.test(`agrees with a second verifier on every mutation, audience ${audience}`, async (t) => {
+    t.test(`judges every mutation as a second verifier does, audience ${audience}`, async (t) => {
       const verdicts = corpus.map(({ name, token }) => ({
         name,
         seen: judged(token),
@@ -98,7 +101,7 @@ t.test('reading a token', async (t) => {
     })
   }
 
-  t.test('takes the four spellings of a signature’s last character, and no fifth', async (t) => {
+  t.test('accepts exactly four spellings of the last character of a signature', async (t) => {
     const { good, judged } = bothVerifiers()
 
     const accepted = [...BASE64URL].filter((last) => judged(good.slice(0, -1) + last) === 'genuine')
@@ -115,7 +118,7 @@ t.test('reading a token', async (t) => {
   })
 
   t.test(
-    'refuses a token of another issuer, of another audience, or of the other setting of it',
+    'rejects a token of another issuer or audience, also where only one side has an audience',
     async (t) => {
       const own = bothVerifiers({ audience: 'platform' })
       const others = [
@@ -133,17 +136,21 @@ t.test('reading a token', async (t) => {
     },
   )
 
-  t.test('refuses every vector of Wycheproof, as none was written here', needsCorpora(), async (t) => {
-    const { judged } = bothVerifiers()
-    const vectors = corpusJson<{ token: string; from: string }[]>('wycheproof/tokens.flat.json')
+  t.test(
+    'rejects every vector of Wycheproof, since this service has signed none',
+    needsCorpora(),
+    async (t) => {
+      const { judged } = bothVerifiers()
+      const vectors = corpusJson<{ token: string; from: string }[]>('wycheproof/tokens.flat.json')
 
-    const taken = vectors.filter(({ token }) => judged(token) !== 'token_invalid')
+      const taken = vectors.filter(({ token }) => judged(token) !== 'token_invalid')
 
-    t.strictSame(taken, [])
-    t.ok(vectors.length > 500)
-  })
+      t.strictSame(taken, [])
+      t.ok(vectors.length > 500)
+    },
+  )
 
-  t.test('refuses the vectors of Wycheproof under their own keys too', needsCorpora(), async (t) => {
+  t.test('rejects the vectors of Wycheproof under their own keys', needsCorpora(), async (t) => {
     const groups = hmacGroups()
 
     for (const { key, tests } of groups) {
@@ -165,8 +172,8 @@ t.test('the second verifier', async (t) => {
       ({ jws, key, result }) => hasGenuineSignature(jws, key) !== (result === 'valid'),
     )
 
-    // 367 and 370 say that they have padding, but are the very token of 357. 372 and 373 have a stray character
-    // in a segment, which Wycheproof lets pass and RFC 7515 §2 does not.
+    // 367 and 370 are described as padded, but are the same token as 357. 372 and 373 have a stray
+    // character in a segment, which Wycheproof accepts and RFC 7515 §2 does not.
     t.strictSame(
       disagreed.map(({ tcId }) => tcId),
       [367, 370, 372, 373],
@@ -174,7 +181,7 @@ t.test('the second verifier', async (t) => {
   })
 })
 
-t.test('a thousand logins', async (t) => {
+t.test('gives a thousand logins as many session ids, of 128 bits or more', async (t) => {
   const service = await build(t)
   const sessions = cheapSessions(t, service)
   const mobiles = Array.from({ length: 5 }, (_, index) => `+861380013800${index}`)
@@ -203,10 +210,10 @@ t.test('a thousand logins', async (t) => {
   )
 })
 
-/** PASSWORD at cost 4, which takes a millisecond. */
+/** PASSWORD, hashed at cost 4. */
 const CHEAP_HASH = '$2b$04$0RpIOqErL1Vfm7oHdLPg3e6E7JV16QY32b6.KEewN8W.fIsJMoJT6'
 
-/** The app's service with cheap hashing: what is looked at is the ids, not the passwords. */
+/** The sessions of the app with cheap hashing, since only the ids matter here. */
 function cheapSessions(t: Test, { stores }: Service) {
   const passwords = createPasswords({ cost: 4 })
   t.teardown(passwords.close)
