@@ -6,10 +6,10 @@ import { createRedisAttemptCounts } from '../../src/stores/redis/attempt-counts.
 import { silent } from '../helper.js'
 import { startRedis, until } from '../support/servers.js'
 
-/** Waits that no step of a test comes near, where none is waited for. */
+/** Waits that are too long to pass within a test. */
 const LONG: AttemptLimits = { free: 3, firstWaitMs: 20_000, longestWaitMs: 60_000 }
 
-t.test('counted in Redis', async (t) => {
+t.test('attempt counts in Redis', async (t) => {
   const server = await startRedis()
   const redis = new Redis(server.url)
   t.teardown(async () => {
@@ -19,7 +19,7 @@ t.test('counted in Redis', async (t) => {
 
   await behaves(t, createRedisAttemptCounts({ redis, log: silent() }))
 
-  t.test('every key expires', async (t) => {
+  t.test('sets an expiry for every key', async (t) => {
     const keys = await redis.keys('*')
     t.ok(keys.length > 5)
     for (const key of keys) {
@@ -28,7 +28,7 @@ t.test('counted in Redis', async (t) => {
     }
   })
 
-  t.test('goes on when Redis forgets the script', async (t) => {
+  t.test('takes an attempt after Redis has forgotten the script', async (t) => {
     const counts = createRedisAttemptCounts({ redis, log: silent() })
     await redis.script('FLUSH')
 
@@ -36,7 +36,7 @@ t.test('counted in Redis', async (t) => {
   })
 })
 
-t.test('counted in memory', async (t) => {
+t.test('attempt counts in memory', async (t) => {
   await behaves(t, createMemoryAttemptCounts())
 })
 
@@ -46,7 +46,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     await counts.fail(key, counter, limits)
   }
 
-  t.test('busy while as many are under way as may fail, wait once they have failed', async (t) => {
+  t.test('answers busy while as many are under way as may fail, wait once they have failed', async (t) => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => counts.take('flood', 'a', LONG)))
 
     t.equal(answers.filter(({ verdict }) => verdict === 'taken').length, 3)
@@ -60,7 +60,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.ok('waitMs' in refused && refused.waitMs > 15_000 && refused.waitMs <= 20_000)
   })
 
-  t.test('each wait is twice as long, up to the longest', async (t) => {
+  t.test('doubles each wait, up to the longest', async (t) => {
     const limits = { free: 2, firstWaitMs: 200, longestWaitMs: 500 }
     const waits: number[] = []
     for (let failures = 0; failures < 5; failures++) {
@@ -80,7 +80,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.ok((waits[1] ?? 0) > 200 && (waits[2] ?? 0) > 400, `${waits}`)
   })
 
-  t.test('only one attempt at a time after a wait', async (t) => {
+  t.test('allows one attempt at a time after a wait', async (t) => {
     const limits = { free: 1, firstWaitMs: 50, longestWaitMs: 10_000 }
     await fail('single', 'a', limits)
     await until(async () => {
@@ -90,14 +90,14 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.match(await counts.take('single', 'a', limits), { verdict: 'busy' })
   })
 
-  t.test('what is given back may be taken again', async (t) => {
+  t.test('allows another attempt for each that is given back', async (t) => {
     for (let round = 0; round < 20; round++) {
       t.match(await counts.take('shed', 'a', LONG), { verdict: 'taken' })
       await counts.giveBack('shed', 'a', LONG)
     }
   })
 
-  t.test('a success forgets the failures of its counter, and no other’s', async (t) => {
+  t.test('forgets the failures of one counter after its success, and no other’s', async (t) => {
     for (const counter of ['a', 'a', 'b', 'b', 'b']) await fail('two', counter, LONG)
     await counts.succeed('two', 'a')
 
@@ -107,7 +107,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.match(await counts.take('two', 'b', LONG), { verdict: 'wait' })
   })
 
-  t.test('failures are forgotten when the longest wait has passed without another', async (t) => {
+  t.test('forgets failures when the longest wait has passed without another', async (t) => {
     const limits = { free: 2, firstWaitMs: 10, longestWaitMs: 60 }
     await fail('old', 'a', limits)
     await fail('old', 'a', limits)
@@ -119,7 +119,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.pass()
   })
 
-  t.test('closed after so many failures in a row, over all counters, however long ago', async (t) => {
+  t.test('answers closed after mostInRow failures in a row over all counters', async (t) => {
     const limits = { free: 2, firstWaitMs: 5, longestWaitMs: 10, mostInRow: 12 }
     for (let failures = 0; failures < 12; failures++) await fail('row', `counter ${failures}`, limits)
 
@@ -138,7 +138,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.match(await counts.take('row', 'another', limits), { verdict: 'taken' }, 'a success ends the row')
   })
 
-  t.test('at most so many in a row also when all are tried at once', async (t) => {
+  t.test('allows at most mostInRow attempts at the same time', async (t) => {
     const limits = { ...LONG, mostInRow: 7 }
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, counter) => counts.take('rush', `counter ${counter}`, limits)),
@@ -147,7 +147,7 @@ async function behaves(t: Test, counts: AttemptCounts) {
     t.equal(answers.filter(({ verdict }) => verdict === 'taken').length, 7)
   })
 
-  t.test('forgetting a key lets every counter of it try again', async (t) => {
+  t.test('allows an attempt of every counter once their key is forgotten', async (t) => {
     const limits = { ...LONG, free: 1, mostInRow: 2 }
     await fail('locked', 'a', limits)
     await fail('locked', 'b', limits)

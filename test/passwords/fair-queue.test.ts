@@ -11,8 +11,8 @@ const claim = (name: string, network: string, account = name, work = 1): Named =
 })
 
 /**
- * A queue with room for so much work, and how it is told of in a test: by the names of those that
- * lose their room.
+ * A queue with room for this much work. `push` gives the names of the claims that lose their room,
+ * `served` the names of all in the order in which they are served.
  */
 function queueOf(room: number) {
   const queue = createFairQueue<Named>(() => room)
@@ -31,14 +31,14 @@ function names(claims: readonly Named[]): string {
   return claims.map(({ name }) => name).join(' ')
 }
 
-t.test('in the order of arrival, where everybody has one', async (t) => {
+t.test('serves in the order of arrival where everybody has one claim', async (t) => {
   const { push, served } = queueOf(10)
   for (const name of ['a', 'b', 'c']) t.equal(push(claim(name, `network of ${name}`)), '')
 
   t.equal(served(), 'a b c')
 })
 
-t.test('a network with many is served in turn with the others', async (t) => {
+t.test('serves a network with many claims in turn with the others', async (t) => {
   const { push, served } = queueOf(10)
   for (const name of ['flood1', 'flood2', 'flood3', 'flood4']) push(claim(name, 'flood'))
   for (const name of ['b', 'c']) push(claim(name, `network of ${name}`))
@@ -47,7 +47,7 @@ t.test('a network with many is served in turn with the others', async (t) => {
   t.equal(served(), 'flood1 b c flood2 b2 flood3 flood4')
 })
 
-t.test('an account that is asked for from many networks is served in turn with the others', async (t) => {
+t.test('serves an account with claims from many networks in turn with the others', async (t) => {
   const { push, served } = queueOf(10)
   for (const from of [1, 2, 3, 4]) push(claim(`flood${from}`, `network ${from}`, 'victim'))
   for (const name of ['b', 'c']) push(claim(name, `network of ${name}`))
@@ -55,7 +55,7 @@ t.test('an account that is asked for from many networks is served in turn with t
   t.equal(served(), 'flood1 b c flood2 flood3 flood4')
 })
 
-t.test('what runs counts as a turn that was had', async (t) => {
+t.test('counts a running claim as a turn', async (t) => {
   const { push, shift, served } = queueOf(10)
   push(claim('flood1', 'flood'))
   shift()
@@ -65,8 +65,8 @@ t.test('what runs counts as a turn that was had', async (t) => {
   t.equal(served(), 'b flood2 flood3')
 })
 
-t.test('without room', async (t) => {
-  t.test('a newcomer takes that of the last one of the greediest', async (t) => {
+t.test('a full queue', async (t) => {
+  t.test('gives a newcomer the room of the last claim of the network that has the most', async (t) => {
     const { push, hasRoomFor, served } = queueOf(3)
     for (const name of ['flood1', 'flood2', 'flood3']) t.equal(push(claim(name, 'flood')), '')
 
@@ -79,25 +79,28 @@ t.test('without room', async (t) => {
     t.equal(served(), 'flood1 b c')
   })
 
-  t.test('whoever floods one account keeps its owner out neither elsewhere nor beside', async (t) => {
-    const { push, shift, served } = queueOf(3)
-    push(claim('flood', 'flood', 'victim'))
-    shift()
-    for (const name of ['flood2', 'flood3', 'flood4']) push(claim(name, 'flood', 'victim'))
+  t.test(
+    'lets in the owner of a flooded account, and other accounts from the flooding network',
+    async (t) => {
+      const { push, shift, served } = queueOf(3)
+      push(claim('flood', 'flood', 'victim'))
+      shift()
+      for (const name of ['flood2', 'flood3', 'flood4']) push(claim(name, 'flood', 'victim'))
 
-    t.equal(push(claim('owner', 'home', 'victim')), 'flood4')
-    t.equal(push(claim('colleague', 'flood', 'another')), 'flood3')
-    t.equal(served(), 'owner colleague flood2')
-  })
+      t.equal(push(claim('owner', 'home', 'victim')), 'flood4')
+      t.equal(push(claim('colleague', 'flood', 'another')), 'flood3')
+      t.equal(served(), 'owner colleague flood2')
+    },
+  )
 
-  t.test('costly work takes the room of several', async (t) => {
+  t.test('gives costly work the room of several claims', async (t) => {
     const { push } = queueOf(4)
     for (const name of ['flood1', 'flood2', 'flood3', 'flood4']) push(claim(name, 'flood'))
 
     t.equal(push(claim('b', 'network of b', 'b', 4)), 'flood2 flood3 flood4')
   })
 
-  t.test('one piece of work is always taken, however costly', async (t) => {
+  t.test('takes one claim, however costly', async (t) => {
     const { push } = queueOf(1)
 
     t.equal(push(claim('a', 'network of a', 'a', 1000)), '')
@@ -105,7 +108,7 @@ t.test('without room', async (t) => {
   })
 })
 
-t.test('who has been taken out is served no more', async (t) => {
+t.test('does not serve a claim that was removed', async (t) => {
   const { push, remove, shift, finish } = queueOf(10)
   const [begun, waiting] = [claim('begun', 'a'), claim('waiting', 'a')]
   push(begun)
@@ -119,7 +122,7 @@ t.test('who has been taken out is served no more', async (t) => {
   t.equal(shift(), undefined)
 })
 
-t.test('thousands of random schedules', async (t) => {
+t.test('keeps its rules in 3,000 random schedules', async (t) => {
   const random = createRandom(20)
   for (let schedule = 0; schedule < 3000; schedule++) {
     const wrong = runSchedule(random)
@@ -129,7 +132,7 @@ t.test('thousands of random schedules', async (t) => {
   t.pass()
 })
 
-t.test('nobody is starved: neither who comes once, nor who floods', async (t) => {
+t.test('starves neither callers who come once nor a flood', async (t) => {
   const random = createRandom(7)
   for (const threads of [1, 2, 3, 7]) {
     const sums = { served: 0, refused: 0, others: 0 }
@@ -140,14 +143,14 @@ t.test('nobody is starved: neither who comes once, nor who floods', async (t) =>
       sums.others += others
     }
 
-    // The flood is four times what can be done. The others ask for a third of it, but now and then
-    // for more.
+    // The flood is four times what the threads can do. The others ask for a third of what they can
+    // do, but sometimes for more.
     t.ok(sums.refused < 0.01 * sums.others, `${sums.refused} of ${sums.others} refused, ${threads} threads`)
     t.ok(sums.served > 0.6 * 200 * 50 * threads, `${sums.served} of the flood served`)
   }
 })
 
-/** Pushes, begins, finishes and takes out at random. Says what is wrong, if something is. */
+/** Pushes, begins, finishes and removes claims at random. Gives the first broken rule, if any. */
 function runSchedule(random: (below: number) => number): string | undefined {
   const room = 1 + random(12)
   const threads = 1 + random(3)
@@ -193,7 +196,7 @@ function runSchedule(random: (below: number) => number): string | undefined {
   return undefined
 }
 
-/** The most that can wait with nobody of the same network before it. */
+/** The most work that can wait with one claim of each network. */
 function workOfFirst(claims: readonly Named[]): number {
   const networks = new Set(claims.map(({ network }) => network))
   const mostOf = (of: string) =>
@@ -206,8 +209,8 @@ function workOf(claims: Iterable<Named>): number {
 }
 
 /**
- * 200 rounds in each of which every thread does one piece of work; four times as much comes from
- * one network.
+ * Runs 200 rounds. In each, every thread serves one claim, and one network pushes four times as
+ * many claims.
  */
 function flood(threads: number, random: (below: number) => number) {
   const queue = createFairQueue<Named>(() => 3 * threads)

@@ -2,7 +2,7 @@ import { compareSync } from 'bcryptjs'
 import t from 'tap'
 import { clockThatGivesWay, createNotice } from '../../src/passwords/give-way.js'
 
-/** A clock that gives way, on a time that passes only when the test or a pause says so. */
+/** A clock that gives way, on a time that only the test and pauses advance. */
 function setUp({ pauseTakes = 0.1 } = {}) {
   const { notice, giveWay } = createNotice()
   const state = { time: 1, pauses: 0 }
@@ -14,7 +14,7 @@ function setUp({ pauseTakes = 0.1 } = {}) {
       state.time += pauseTakes
     },
   })
-  /** Computes, asking for the time as often as bcryptjs does. */
+  /** Computes, and reads the clock as often as bcryptjs does. */
   const compute = (ms: number) => {
     for (const end = state.time + ms; state.time < end; state.time += 0.1) now()
   }
@@ -39,7 +39,7 @@ t.test('pauses once a millisecond while notice is given', async (t) => {
   t.ok(after >= 8 && after <= 10, `${after}: for ten milliseconds after the last notice`)
 })
 
-t.test('computes for a millisecond after each pause, however long the core was away', async (t) => {
+t.test('computes for a millisecond after each pause, however long the pause took', async (t) => {
   const { state, giveWay, now } = setUp({ pauseTakes: 4 })
   let computed = 0
 
@@ -53,7 +53,7 @@ t.test('computes for a millisecond after each pause, however long the core was a
   t.ok(computed > 99, `${computed.toFixed(1)} ms between 100 pauses`)
 })
 
-t.test('a wall clock that is set back prolongs nothing', async (t) => {
+t.test('pauses no longer when the wall clock is set back', async (t) => {
   const clock = Date.now
   let setBy = 0
   t.teardown(() => {
@@ -77,7 +77,7 @@ t.test('a wall clock that is set back prolongs nothing', async (t) => {
   t.ok(now() <= clock() - 3_599_000, 'it tells the time as it is set')
 })
 
-t.test('tells the time, and sleeps, where nothing else is given', async (t) => {
+t.test('tells the time and sleeps where no clock and no pause are given', async (t) => {
   const { notice, giveWay } = createNotice()
   const now = clockThatGivesWay({ notice })
   giveWay()
@@ -89,7 +89,7 @@ t.test('tells the time, and sleeps, where nothing else is given', async (t) => {
   t.ok(told >= before && told <= Date.now())
 })
 
-t.test('bcryptjs asks for the time in each of its rounds', async (t) => {
+t.test('bcryptjs reads the clock in each of its rounds', async (t) => {
   const clock = Date.now
   let asked = 0
   t.teardown(() => {

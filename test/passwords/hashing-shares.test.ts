@@ -6,7 +6,7 @@ import { createPasswords } from '../../src/passwords/passwords.js'
 import { HASHING_BUDGET_MS } from '../../src/sessions/budget.js'
 import { build, PASSWORD, type Service } from '../helper.js'
 
-/** As many as the service has. */
+/** The number of hashing threads of the service. */
 const threads = Math.max(1, availableParallelism() - 1)
 
 interface Attempt {
@@ -15,8 +15,8 @@ interface Attempt {
 }
 
 /**
- * Who floods while so many others come: mobile numbers of nobody, and addresses that have no
- * network in common.
+ * Each flood, and the number of others who log in during it. Its mobile numbers are unknown, and
+ * different addresses are in different networks.
  */
 const FLOODS: Record<string, { others: number; attemptOf: (index: number) => Attempt }> = {
   'one address that tries many accounts': {
@@ -36,7 +36,7 @@ const FLOODS: Record<string, { others: number; attemptOf: (index: number) => Att
   },
 }
 
-t.test('a flood of logins leaves the others in', async (t) => {
+t.test('a flood of logins', async (t) => {
   const { cost, msPerHash } = await affordableCost()
   t.comment(`cost ${cost}: ${Math.round(msPerHash)} ms`)
   const service = await build(t, {
@@ -50,9 +50,9 @@ t.test('a flood of logins leaves the others in', async (t) => {
   for (const { mobile } of users) await service.addUser({ mobile, hash })
 
   for (const [who, { others, attemptOf }] of Object.entries(FLOODS)) {
-    t.test(`of ${who}`, async (t) => {
-      // Where two hashes do not fit into the second and a half that a login may take, because the
-      // machine is busy with something else, nothing can be said of shares: then once more.
+    t.test(`200 for most others during a flood from ${who}`, async (t) => {
+      // On a busy machine two hashes may not fit into the second and a half that a login may take.
+      // Such a round shows nothing about shares, and is repeated.
       let round = await comeDuringFlood(attemptOf, users.slice(0, others))
       for (let again = 0; again < 2 && round.outcomes.late > others / 4; again++)
         round = await comeDuringFlood(attemptOf, users.slice(0, others))
@@ -66,7 +66,8 @@ t.test('a flood of logins leaves the others in', async (t) => {
   }
 
   /**
-   * One after another, and so less than their share: with the flood it is more than can be done.
+   * The others log in one after another, which is less than their share. Together with the flood it
+   * is more than the threads can hash.
    */
   async function comeDuringFlood(attemptOf: (index: number) => Attempt, others: Attempt[]) {
     const flood = startFlood(service, attemptOf)
@@ -83,8 +84,8 @@ t.test('a flood of logins leaves the others in', async (t) => {
 })
 
 /**
- * The highest cost, up to the default, of which three fit into the second and a half that a login
- * may take.
+ * The highest cost, up to the default, at which three hashes fit into the second and a half that a
+ * login may take.
  */
 async function affordableCost() {
   for (let cost = 12; ; cost--) {
@@ -96,15 +97,15 @@ async function affordableCost() {
       times.push(performance.now() - started)
     }
     await close()
-    // The first one has waited for the thread.
+    // The first hash has waited for the thread to start.
     const msPerHash = Math.max(...times.slice(1))
     if (msPerHash < 500 || cost === 10) return { cost, msPerHash }
   }
 }
 
 /**
- * More clients than there is room for, each of which tries again and again. Gives what they were
- * answered.
+ * More callers than the queue has room for, each of which keeps trying. `stop` resolves to the
+ * statuses of all answers.
  */
 function startFlood(service: Service, attemptOf: (index: number) => Attempt) {
   const statuses: number[] = []

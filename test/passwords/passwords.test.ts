@@ -10,14 +10,14 @@ const PASSWORD = 'seven wet umbrellas'
 
 const SOMEBODY = { account: '+8613800138000', network: '192.0.2.1' }
 
-/** Longer than any of these tests. */
+/** A deadline after the end of these tests. */
 const LATER = performance.now() + 3_600_000
 
 /** PASSWORD at several costs. */
 const AT_COST_4 = '$2b$04$0RpIOqErL1Vfm7oHdLPg3e6E7JV16QY32b6.KEewN8W.fIsJMoJT6'
 const AT_COST_10 = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
 
-/** What may stand in a password column and is no bcrypt hash that this service computes. */
+/** Values of a password column that are no bcrypt hash, or none that this service computes. */
 const UNREADABLE = [
   '',
   ' ',
@@ -52,7 +52,7 @@ function open(t: Test, cost: number) {
   return passwords
 }
 
-t.test('comparing', async (t) => {
+t.test('comparing a password', async (t) => {
   const passwords = open(t, 4)
 
   t.test('true for the vectors of pyca/bcrypt, false for another password', needsCorpora(), async (t) => {
@@ -60,7 +60,7 @@ t.test('comparing', async (t) => {
       corpusJson<{ password_base64: string; password_utf8: string | null; hash: string }[]>(
         'bcrypt/pyca-vectors.json',
       )
-    // The others are not text, and no password of a JSON body can be them.
+    // The other vectors are not text, so no JSON body can hold them.
     const texts = vectors.filter(({ password_utf8: text }) => text && Buffer.byteLength(text) <= 72)
 
     for (const { password_utf8: password, hash } of texts) {
@@ -80,7 +80,7 @@ t.test('comparing', async (t) => {
     }
   })
 
-  t.test('false, and no error, for what is not a hash', async (t) => {
+  t.test('false, without an error, for a value that is no hash', async (t) => {
     for (const stored of UNREADABLE) {
       t.equal(
         await passwords.matches(PASSWORD, stored, SOMEBODY, LATER),
@@ -93,7 +93,7 @@ t.test('comparing', async (t) => {
     t.equal(await passwords.matches('', undefined, SOMEBODY, LATER), false)
   })
 
-  t.test('false for every other spelling: each byte counts, and so does the case', async (t) => {
+  t.test('false for a password that differs in one byte or in case', async (t) => {
     const long = 'é'.repeat(36)
     const hash = await passwords.hash(long, SOMEBODY, LATER)
 
@@ -106,7 +106,7 @@ t.test('comparing', async (t) => {
     }
   })
 
-  t.test('a new hash has the configured cost, its own salt, and matches', async (t) => {
+  t.test('true for a new hash, which has the configured cost and its own salt', async (t) => {
     const [one, other] = await Promise.all([
       passwords.hash(PASSWORD, SOMEBODY, LATER),
       passwords.hash(PASSWORD, SOMEBODY, LATER),
@@ -118,7 +118,7 @@ t.test('comparing', async (t) => {
   })
 })
 
-t.test('a hash is outdated when it is cheaper than the setting asks for', async (t) => {
+t.test('calls a hash outdated whose cost is below the setting', async (t) => {
   const passwords = open(t, 10)
 
   t.equal(passwords.isOutdated(AT_COST_4), true)
@@ -126,7 +126,7 @@ t.test('a hash is outdated when it is cheaper than the setting asks for', async 
   t.equal(passwords.isOutdated(AT_COST_10.replace('$10$', '$12$')), false)
 })
 
-t.test('what bcrypt would not read in full', async (t) => {
+t.test('the length of a password', async (t) => {
   const refused = (check: typeof requireHashable, password: string) => {
     try {
       check(password, 'current')
@@ -136,7 +136,7 @@ t.test('what bcrypt would not read in full', async (t) => {
     }
   }
 
-  t.test('is refused: more than 72 bytes, however few characters, and NUL', async (t) => {
+  t.test('400 for more than 72 bytes, however few characters, and for a NUL', async (t) => {
     const tooLong = { code: 400, error: 'invalid_request', msg: 'current is longer than 72 bytes' }
     const withNul = { code: 400, error: 'invalid_request', msg: 'current holds a NUL character' }
 
@@ -151,7 +151,7 @@ t.test('what bcrypt would not read in full', async (t) => {
     t.strictSame(refused(requireHashable, '\0'), withNul)
   })
 
-  t.test('is taken up to exactly 72 bytes', async (t) => {
+  t.test('accepts up to exactly 72 bytes', async (t) => {
     for (const password of ['x'.repeat(72), '☂'.repeat(24), '🌂'.repeat(18), 'é'.repeat(36)]) {
       t.equal(refused(requireHashable, password), undefined)
       t.equal(refused(requireStrong, password), undefined)
@@ -159,7 +159,7 @@ t.test('what bcrypt would not read in full', async (t) => {
     t.equal(refused(requireHashable, 'x'), undefined)
   })
 
-  t.test('a new password has 15 characters or more, of any kind', async (t) => {
+  t.test('400 for a new password of fewer than 15 characters, of any kind', async (t) => {
     t.match(refused(requireStrong, 'x'.repeat(14)), {
       code: 400,
       error: 'invalid_request',
@@ -172,7 +172,7 @@ t.test('what bcrypt would not read in full', async (t) => {
   })
 })
 
-t.test('refusing takes the work of one comparison at the highest cost in use', async (t) => {
+t.test('refuses with the CPU time of one comparison at the highest cost in use', async (t) => {
   const passwords = open(t, 9)
   passwords.expectCosts([4, 10])
   const situations: Record<string, string | undefined> = {
@@ -189,7 +189,7 @@ t.test('refusing takes the work of one comparison at the highest cost in use', a
   }
   const taken = new Map(Object.keys(situations).map((name) => [name, [] as number[]]))
 
-  // In turns, so that whatever else the machine does falls on all of them alike.
+  // In turns, so that other load on the machine affects all of them alike.
   for (let round = 0; round < 7; round++) {
     for (const [name, stored] of Object.entries(situations)) {
       taken.get(name)?.push(await msToRefuse(passwords, stored))
@@ -208,21 +208,21 @@ t.test('the costs in use', async (t) => {
   const msToRefuseNobody = () => usualOf(() => msToRefuse(passwords, undefined))
   const atSetting = await msToRefuseNobody()
 
-  t.test('are also those that have been met', async (t) => {
+  t.test('include those that a comparison has met', async (t) => {
     await msToRefuse(passwords, AT_COST_10)
 
     const share = (await msToRefuseNobody()) / atSetting
     t.ok(share > 1.5 && share < 2.7, `${share.toFixed(2)} times as long`)
   })
 
-  t.test('do not count when a comparison takes more than a second, or is not made at all', async (t) => {
+  t.test('exclude those whose comparison takes more than a second, and invalid ones', async (t) => {
     passwords.expectCosts([15, 16, 31, 99, 0, Number.NaN])
 
     const share = (await msToRefuseNobody()) / atSetting
     t.ok(share > 1.5 && share < 2.7, `${share.toFixed(2)} times as long`)
   })
 
-  t.test('make no right password slow', async (t) => {
+  t.test('do not slow down a right password', async (t) => {
     const share = (await usualOf(() => msToCompare(passwords, PASSWORD, AT_COST_4))) / atSetting
     t.ok(share < 0.5, `${share.toFixed(2)} times as long`)
   })
@@ -233,7 +233,7 @@ t.test('more work than threads', async (t) => {
   const threads = Math.max(1, availableParallelism() - 1)
   const perComparison = await usualOf(() => msToRefuse(passwords, undefined))
 
-  t.test('is refused at once beyond about a second of it, and the rest is done in its turn', async (t) => {
+  t.test('is refused at once beyond about a second of it, and the rest is done in turn', async (t) => {
     const outcomes = await Promise.all(Array.from({ length: 200 }, () => outcomeOf(passwords)))
 
     const refused = outcomes.filter(({ error }) => error)
@@ -241,11 +241,11 @@ t.test('more work than threads', async (t) => {
     t.ok(refused.length > 50, `${refused.length} refused`)
     t.ok(done.length > 2, `${done.length} done`)
     t.ok(Math.max(...refused.map(({ ms }) => ms)) < Math.min(...done.map(({ ms }) => ms)), 'at once')
-    // A second of work at about 85 ms each, and the one at work, for each thread.
+    // For each thread about a second of work, and the comparison that runs.
     t.ok(done.length <= 16 * threads, `${done.length} were let in`)
   })
 
-  t.test('leaves room for others, in whose place some of it is shed, NotHashed', async (t) => {
+  t.test('is shed with NotHashed to make room for others', async (t) => {
     const flood = Array.from({ length: 40 * threads }, () => outcomeOf(passwords))
     let done = 0
     for (const outcome of flood) outcome.then(({ error }) => error ?? done++)
@@ -259,9 +259,9 @@ t.test('more work than threads', async (t) => {
     for (const { error } of await Promise.all(flood)) if (error) t.type(error, NotHashed)
   })
 
-  t.test('is not done once nobody waits for it any more', async (t) => {
+  t.test('is not begun after its deadline', async (t) => {
     const before = cpuMs()
-    // As many as there are threads have begun; the others wait.
+    // One comparison per thread begins, and the others wait.
     const begun = Array.from({ length: threads }, () => outcomeOf(passwords, { ms: 10 }))
     const waiting = Array.from({ length: 3 * threads }, () => outcomeOf(passwords, { ms: 10 }))
 
@@ -275,14 +275,14 @@ t.test('more work than threads', async (t) => {
     t.ok(comparisons < threads + 2, `${comparisons.toFixed(1)} comparisons were made`)
   })
 
-  t.test('is taken again once the queue is empty', async (t) => {
+  t.test('is accepted again once the queue is empty', async (t) => {
     const matches = await passwords.matches(PASSWORD, AT_COST_10, SOMEBODY, LATER)
 
     t.equal(matches, true)
   })
 })
 
-t.test('the event loop goes on while passwords are hashed', async (t) => {
+t.test('keeps the event loop running while it hashes', async (t) => {
   const passwords = open(t, 10)
   await passwords.matches('warm', undefined, SOMEBODY, LATER)
   let ticks = 0
@@ -296,7 +296,7 @@ t.test('the event loop goes on while passwords are hashed', async (t) => {
   t.ok(ticks > taken / 20, `${ticks} ticks in ${Math.round(taken)} ms`)
 })
 
-t.test('closing refuses what is waiting, as unavailable', async (t) => {
+t.test('rejects waiting comparisons as unavailable on close', async (t) => {
   const passwords = createPasswords({ cost: 10 })
   const waiting = Array.from({ length: 5 }, () => outcomeOf(passwords))
 
@@ -308,7 +308,7 @@ t.test('closing refuses what is waiting, as unavailable', async (t) => {
   t.ok(Math.max(...outcomes.map(({ ms }) => ms)) < 1000)
 })
 
-/** Compares once; only Unavailable is an error that may be. */
+/** Compares once. Gives an Unavailable as the outcome, and throws any other error. */
 async function outcomeOf({ matches }: Passwords, { claimant = SOMEBODY, ms = 60_000 } = {}) {
   const started = performance.now()
   const error = await matches('x', AT_COST_10, claimant, started + ms).then(
@@ -321,7 +321,7 @@ async function outcomeOf({ matches }: Passwords, { claimant = SOMEBODY, ms = 60_
   return { error, ms: performance.now() - started }
 }
 
-/** Milliseconds of a processor that one comparison takes: a busy machine does not prolong them. */
+/** CPU time in ms of one comparison, which a busy machine does not prolong. */
 async function msToCompare({ matches }: Passwords, password: string, stored: string | undefined) {
   const before = cpuMs()
   await matches(password, stored, SOMEBODY, LATER)
@@ -332,13 +332,13 @@ function msToRefuse(passwords: Passwords, stored: string | undefined) {
   return msToCompare(passwords, 'not the password', stored)
 }
 
-/** What this process has used of the processors, with all its threads. */
+/** CPU time in ms that this process has used, with all its threads. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
 }
 
-/** The median of a few. */
+/** The median of five measurements. */
 async function usualOf(measure: () => Promise<number>): Promise<number> {
   const times: number[] = []
   for (let round = 0; round < 5; round++) times.push(await measure())

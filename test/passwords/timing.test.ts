@@ -9,10 +9,10 @@ import { until } from '../support/servers.js'
 const SAMPLES = 9
 
 /**
- * What is measured here is the work of this process, which a few samples tell however busy the
- * machine is. The times that callers see need hundreds of samples: `npm run test:timing`.
+ * Measures the CPU time of this process, for which a few samples suffice even on a busy machine.
+ * The times that callers see need hundreds of samples: `npm run test:timing`.
  */
-t.test('a refused login is the same work for every reason', { timeout: 120_000 }, async (t) => {
+t.test('401 from /login after the same CPU time for every reason', { timeout: 120_000 }, async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '100' } })
   await addRefusedUsers(service.addUser)
 
@@ -28,7 +28,7 @@ t.test('a refused login is the same work for every reason', { timeout: 120_000 }
   }
 })
 
-t.test('costs higher than the setting are known before the first password is tried', async (t) => {
+t.test('401 from /login at the highest stored cost from the start, above BCRYPT_COST', async (t) => {
   const nobody = { mobile: '+8613800138999', password: PASSWORD }
   const backends = await startBackends(t)
   const env = { LOGIN_MAX_FAILURES: '100' }
@@ -43,8 +43,8 @@ t.test('costs higher than the setting are known before the first password is tri
 })
 
 /**
- * Milliseconds of processors that this process, with all its threads, needs for a login; no login
- * is one that was not tried.
+ * CPU time in ms that this process, with all its threads, needs for a refused login. A login that
+ * is answered 503 is repeated.
  */
 async function cpuMsOfRefusal(service: Service, body: { mobile: string; password: string }): Promise<number> {
   for (;;) {
