@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createAskAgain } from '../../src/stores/postgres/ask-again.js'
 
-/** Answers each asking when the test says so. */
+/** A store whose reads the test answers. */
 function store() {
   const asked: { answer(value: string): void; fail(error: Error): void }[] = []
   let more = () => {}
@@ -12,7 +12,7 @@ function store() {
         asked.push({ answer, fail })
         more()
       }),
-    /** Resolves once it has been asked so often. */
+    /** Resolves once the store has been asked this often. */
     until: (times: number) =>
       new Promise<void>((resolve) => {
         more = () => asked.length >= times && resolve()
@@ -21,7 +21,7 @@ function store() {
   }
 }
 
-t.test('an answer in time is the only one', async (t) => {
+t.test('does not hedge a read that is answered in time', async (t) => {
   const { asked, ask } = store()
   const answer = createAskAgain()(ask, ask)
   asked[0]?.answer('first')
@@ -30,7 +30,7 @@ t.test('an answer in time is the only one', async (t) => {
   t.equal(asked.length, 1)
 })
 
-t.test('a late question is asked again, and the first answer counts, whichever it is', async (t) => {
+t.test('hedges a late read, and takes whichever answer comes first', async (t) => {
   for (const [soonest, said] of [
     [1, 'second'],
     [0, 'first'],
@@ -43,7 +43,7 @@ t.test('a late question is asked again, and the first answer counts, whichever i
   }
 })
 
-t.test('it fails only where nobody answers, and at once where nobody else was asked', async (t) => {
+t.test('fails at once before it hedges, and after that only where both reads fail', async (t) => {
   const quick = store()
   const refused = createAskAgain()(quick.ask, quick.ask)
   quick.asked[0]?.fail(new Error('refused'))
@@ -64,7 +64,7 @@ t.test('it fails only where nobody answers, and at once where nobody else was as
   await t.rejects(none, { message: /^lost/ })
 })
 
-t.test('one at a time: a store that is slow as a whole is not asked twice for everything', async (t) => {
+t.test('hedges one read at a time, so that a slow store is not asked twice for everything', async (t) => {
   const { asked, ask, until } = store()
   const soonest = createAskAgain()
   const answers = [soonest(ask, ask), soonest(ask, ask), soonest(ask, ask)]

@@ -19,13 +19,13 @@ const GRANTS = 'deploy/postgres-grants.sql'
 const NEW_PASSWORD = 'eight dry parasols'
 const newSecret = () => randomBytes(16).toString('hex')
 
-t.test('the document', async (t) => {
-  t.test('shows the files as they are', async (t) => {
+t.test('docs/least-privilege.md', async (t) => {
+  t.test('shows the files of deploy/ as they are', async (t) => {
     for (const file of [ROLES, GRANTS]) t.equal(inGuide(`file: ${file}`), read(file))
   })
 
   t.test(
-    'gives every right that the service needs, on a database that was a superuser’s before',
+    'grants exactly the rights that the service needs, on a database that a superuser owned before',
     async (t) => {
       const { server, owner, service } = await startRoles(t)
       await migrate({ url: urlOf(server, 'postgres') })
@@ -42,7 +42,7 @@ t.test('the document', async (t) => {
     },
   )
 
-  t.test('and in a cluster', async (t) => {
+  t.test('grants every right that the service needs in a Redis Cluster', async (t) => {
     const { owner, service } = await startRoles(t)
     await migrate({ url: owner })
     await psql(owner, inGuide(`file: ${GRANTS}`))
@@ -79,7 +79,7 @@ t.test('the document', async (t) => {
   })
 })
 
-t.test('1 and one line where the grants have not been run since the migration', async (t) => {
+t.test('exit 1 with one line where the grants have not been run since the migration', async (t) => {
   const { owner, service } = await startRoles(t)
   const redis = await startRedis()
   t.teardown(() => redis.stop())
@@ -113,7 +113,7 @@ t.test('compose.yaml', async (t) => {
   const secrets = await printedSecrets(t)
   const services = composeWith(secrets)
 
-  t.test('refuses to start without any of its secrets, and has no other', async (t) => {
+  t.test('requires each of its secrets, and has no other', async (t) => {
     const asked = new Set([...read('compose.yaml').matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name))
     const used = new Set([...read('compose.yaml').matchAll(/\$\{(\w+)/g)].map(([, name]) => name))
 
@@ -122,7 +122,7 @@ t.test('compose.yaml', async (t) => {
     t.equal(new Set(Object.values(secrets)).size, asked.size)
   })
 
-  t.test('gives the superuser’s password to nobody but PostgreSQL', async (t) => {
+  t.test('gives the password of the superuser to PostgreSQL only', async (t) => {
     const { POSTGRES_PASSWORD = '' } = secrets
     for (const [name, service] of Object.entries(services)) {
       t.equal(JSON.stringify(service).includes(POSTGRES_PASSWORD), name === 'postgres', name)
@@ -130,7 +130,7 @@ t.test('compose.yaml', async (t) => {
     t.notOk(JSON.stringify(services['auth-service']).includes(secrets.OWNER_PASSWORD ?? ''))
   })
 
-  t.test('has the rules of the document', async (t) => {
+  t.test('has the ACL of the document', async (t) => {
     const [rule = ''] = inGuide('acl: single').split('\n')
     const words = commandOf(services.redis)
 
@@ -141,7 +141,7 @@ t.test('compose.yaml', async (t) => {
     t.match(words.join(' '), '--user default off')
   })
 
-  t.test('runs: its commands, one after the other, on servers of one’s own', async (t) => {
+  t.test('runs its commands one after the other, on servers of this test', async (t) => {
     const server = await startPostgresWithPasswords(t)
     const near = (text: string) =>
       text
@@ -152,7 +152,7 @@ t.test('compose.yaml', async (t) => {
     const redis = await startRedis({ args: commandOf(services.redis).slice(1) })
     t.teardown(() => redis.stop())
 
-    // As the image does with the scripts for a new volume.
+    // The image runs these scripts for a new volume.
     const { postgres: database, grants } = services
     await psql(urlOf(server, 'postgres', 'postgres'), 'create database auth')
     const [script] = mounted(database, '/docker-entrypoint-initdb.d/')
@@ -175,7 +175,7 @@ t.test('compose.yaml', async (t) => {
   })
 })
 
-/** What stands in the block of the guide that this remark announces. */
+/** The code block of the guide that follows this remark. */
 function inGuide(remark: string): string {
   const block = GUIDE.split(`<!-- ${remark} -->\n`)[1] ?? ''
   return /^```\w*\n(.*?)```$/ms.exec(block)?.[1] ?? assert.fail(`the guide has no block: ${remark}`)
@@ -205,7 +205,7 @@ async function psql(url: string, script: string, env: Record<string, string> = {
   assert.equal(code, 0, stderr)
 }
 
-/** A Redis that has this file of users, and one who may do everything. */
+/** A Redis with this ACL file, and a user who may do everything. */
 async function startRedisFor(t: Test, file: string) {
   const password = newSecret()
   const users = file.replace('>PASSWORD', `>${password}`).trim().split('\n')
@@ -220,7 +220,7 @@ async function startRedisFor(t: Test, file: string) {
   })
   return { url, demote, promote, refusesTheRest, hasNothingToSpare }
 
-  /** Writes are refused from now on: the service asks whether another server is the master. */
+  /** Makes Redis refuse writes, so that the service asks whether another server is the master. */
   async function demote(): Promise<void> {
     await everything.replicaof('127.0.0.1', 1)
   }
@@ -258,7 +258,7 @@ async function startRedisFor(t: Test, file: string) {
     await t.rejects(nobody.get('jwt_token:1'))
   }
 
-  /** Of what it may do, the service has done all. */
+  /** The service has used every command that it may use. */
   async function hasNothingToSpare(): Promise<void> {
     const stats = await everything.info('commandstats')
     for (const [, command = ''] of users[0]?.matchAll(/ \+(\S+)/g) ?? []) {
@@ -267,7 +267,7 @@ async function startRedisFor(t: Test, file: string) {
   }
 }
 
-/** Everything that needs a right: of the service over HTTP, and of the commands. */
+/** Does everything that needs a right, over HTTP and by commands. */
 async function doesItsWork(
   t: Test,
   stores: Record<string, string>,
@@ -334,7 +334,7 @@ async function doesItsWork(
   await service.stop()
 }
 
-/** What whoever got hold of the service's role would like to do. */
+/** What an attacker with the role of the service would try. */
 async function refusesTheRest(
   t: Test,
   { server, service }: { server: Server; service: string },
@@ -378,7 +378,7 @@ async function printedSecrets(t: Test): Promise<Record<string, string>> {
   )
 }
 
-/** The services of compose.yaml, with variables put in as Compose does it. */
+/** The services of compose.yaml, with variables replaced as Compose replaces them. */
 function composeWith(variables: Record<string, string>): Record<ComposeName, ComposeService> {
   const text = read('compose.yaml').replace(/\$\$|\$\{(\w+)(?::\?[^}]*)?\}/g, (found, name) =>
     found === '$$' ? '$' : (variables[name] ?? assert.fail(`${name} is not set`)),
@@ -390,7 +390,7 @@ function commandOf({ command = [] }: ComposeService): string[] {
   return typeof command === 'string' ? command.split(/\s+/) : command
 }
 
-/** The files of the project that a service finds there. */
+/** The files of the project that a service mounts at this place. */
 function mounted({ volumes = [] }: ComposeService, place: string): string[] {
   return volumes
     .map((volume) => volume.split(':'))

@@ -9,7 +9,7 @@ const [ca, cert, privateKey] = [certificate, certificate, key].map((path) => rea
 const PLAIN = { host: 'db', port: 5432, ssl: false, connection: {} }
 const VERIFIED = { host: 'db', servername: 'db' }
 
-t.test('what a URL says, in the terms of the driver', async (t) => {
+t.test('translates a URL for the driver', async (t) => {
   const meanings: Record<string, object> = {
     'postgres://db': PLAIN,
     'postgresql://me:p%40ss@db:6432/au%20th': {
@@ -51,7 +51,7 @@ t.test('what a URL says, in the terms of the driver', async (t) => {
   for (const [url, meaning] of Object.entries(meanings)) t.strictSame(targetOf({ url }), meaning, url)
 })
 
-t.test('TLS as its parameters ask for it, and never less than they say', async (t) => {
+t.test('uses TLS as the parameters ask for it, and never less', async (t) => {
   const meanings: Record<string, object | false> = {
     '': false,
     'sslmode=disable': false,
@@ -81,7 +81,7 @@ t.test('TLS as its parameters ask for it, and never less than they say', async (
   }
 })
 
-t.test('the embedded database is behind its socket, whatever surrounds it', async (t) => {
+t.test('connects to the embedded database through its socket', async (t) => {
   t.strictSame(targetOf({ socketPath: '/data/postgres.sock' }), {
     path: '/data/postgres.sock',
     user: 'postgres',
@@ -91,7 +91,7 @@ t.test('the embedded database is behind its socket, whatever surrounds it', asyn
   })
 })
 
-t.test('a file that is gone since the start is named', async (t) => {
+t.test('names the parameter whose file is missing since the start', async (t) => {
   t.throws(
     () => targetOf({ url: 'postgres://db?sslrootcert=/no/such/file' }),
     /its sslrootcert cannot be read/,

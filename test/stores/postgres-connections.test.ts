@@ -14,7 +14,7 @@ const { databaseUrl, sql } = await startBackends(t)
 const addUser = userInserter(sql)
 const user = await addUser({ mobile: '+8613900000001' })
 
-/** The processes at the other end of the service's connections, or of the one that checks use. */
+/** The PostgreSQL processes of the service's connections whose last query is like this. */
 async function backends(lastQuery = '%'): Promise<number[]> {
   const rows = await sql`
     select pid from pg_stat_activity
@@ -29,7 +29,7 @@ function hang(t: Test, pids: number[]): void {
   })
 }
 
-t.test('a check is asked again where its connection hangs', async (t) => {
+t.test('hedges a check whose connection hangs', async (t) => {
   const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
   t.teardown(close)
   await accounts.readEntries([user])
@@ -41,7 +41,7 @@ t.test('a check is asked again where its connection hangs', async (t) => {
   t.strictSame(await accounts.readEntries([user]), { [user]: '0.' })
 })
 
-t.test('connections that hang are closed and replaced, for checks and for the rest', async (t) => {
+t.test('replaces connections that hang, for checks and for the rest', async (t) => {
   const proxy = await startProxy(Number(new URL(databaseUrl).port))
   t.teardown(proxy.close)
   const url = databaseUrl.replace(/:\d+\//, `:${proxy.port}/`)
@@ -62,7 +62,7 @@ t.test('connections that hang are closed and replaced, for checks and for the re
   t.ok(performance.now() - started < 2500)
 })
 
-t.test('a server that accepts and hangs up is not called without end', async (t) => {
+t.test('connects once per call to a server that accepts and closes', async (t) => {
   let calls = 0
   const server = createServer((socket) => {
     calls++
@@ -82,7 +82,7 @@ t.test('a server that accepts and hangs up is not called without end', async (t)
   t.equal(calls, 2)
 })
 
-t.test('nobody waits behind a statement that waits for a row', async (t) => {
+t.test('answers other statements while one waits for a row lock', async (t) => {
   const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
   t.teardown(close)
   const other = await addUser({ mobile: '+8613900000002' })
@@ -104,7 +104,7 @@ t.test('nobody waits behind a statement that waits for a row', async (t) => {
   })
 })
 
-t.test('of many at once each gets its own answer', async (t) => {
+t.test('gives each of many parallel reads its own answer', async (t) => {
   const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
   t.teardown(close)
   const users = await Promise.all(
@@ -126,7 +126,7 @@ t.test('of many at once each gets its own answer', async (t) => {
   t.ok((await backends()).length <= 10)
 })
 
-t.test('a connection that is old is replaced, and what it was asked is answered', async (t) => {
+t.test('replaces an expired connection, and answers what it was asked', async (t) => {
   const lost: string[] = []
   const opened: ReturnType<typeof openConnection>[] = []
   const shared = createSharedConnection((onLost) => {
@@ -156,7 +156,7 @@ t.test('a connection that is old is replaced, and what it was asked is answered'
   t.not(pids[2], pids[0])
 })
 
-t.test('no value is in what is logged of a statement that PostgreSQL refuses', async (t) => {
+t.test('logs a statement that PostgreSQL refuses without its values', async (t) => {
   const { accounts, close } = postgresStores({ url: databaseUrl }, silent())
   t.teardown(close)
   const [mobile, passwordHash] = ['+8613811112222', '$2b$10$secretsecretsecretsecret']

@@ -19,27 +19,27 @@ t.test('PostgreSQL over TLS', async (t) => {
     t.notMatch(stdout, 'waiting for')
   }
 
-  t.test('0 where an authority that is trusted vouches for it', async (t) => {
+  t.test('exit 0 where a trusted authority has issued the certificate', async (t) => {
     const { code, stderr } = await migrate(`sslmode=verify-full&${trusted}`)
     t.equal(code, 0, stderr)
   })
 
   for (const mode of ['require', 'verify-full']) {
-    t.test(`1 at once for ${mode} where nobody vouches for it`, (t) =>
+    t.test(`exit 1 at once for sslmode=${mode} where the authority is not trusted`, (t) =>
       refused(t, `sslmode=${mode}`, /PostgreSQL refuses the connection: .*(certificate|issuer)/i),
     )
   }
 
-  t.test('1 at once where its certificate is for another name', (t) =>
+  t.test('exit 1 at once where the certificate is for another name', (t) =>
     refused(t, `host=localhost&sslmode=require&${trusted}`, /PostgreSQL refuses.* ERR_TLS_CERT_ALTNAME/),
   )
 
-  t.test('0 for no-verify, which asks nobody', async (t) => {
+  t.test('exit 0 for sslmode=no-verify, which trusts every certificate', async (t) => {
     const { code, stderr } = await migrate('sslmode=no-verify')
     t.equal(code, 0, stderr)
   })
 
-  t.test('a client that has to have a certificate', async (t) => {
+  t.test('exit 0 with a client certificate where one is required, exit 1 without', async (t) => {
     const { certificate, key } = authority.issue('DNS:client')
     const as = 'sslmode=verify-full&user=certified'
     const own = `sslcert=${certificate}&sslkey=${key}`
@@ -50,7 +50,7 @@ t.test('PostgreSQL over TLS', async (t) => {
   })
 })
 
-t.test('1 at once where PostgreSQL speaks no TLS and must', async (t) => {
+t.test('exit 1 at once for sslmode=verify-full where PostgreSQL does not speak TLS', async (t) => {
   const server = await startPostgres()
   t.teardown(server.stop)
   const DATABASE_URL = `${server.url}?sslmode=verify-full`
@@ -63,7 +63,7 @@ t.test('1 at once where PostgreSQL speaks no TLS and must', async (t) => {
   t.notMatch(stdout, 'waiting for')
 })
 
-/** Speaks TLS with everybody, and asks one user for a certificate. */
+/** A PostgreSQL that speaks TLS, and requires a certificate of the user `certified`. */
 async function startPostgresWithTls(t: Test, authority: Authority): Promise<string> {
   const { certificate, key } = authority.issue('IP:127.0.0.1')
   const rules = join(dirname(certificate), 'hba.conf')

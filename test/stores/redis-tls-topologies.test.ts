@@ -18,8 +18,8 @@ const CLUSTER = { REDIS_MODE: 'cluster' }
 
 const { authority, env, run, serves, showing, tls, urlOf } = await createTlsScene(t)
 
-t.test('sentinels, and whom they name', async (t) => {
-  t.test('every byte to either is TLS, also after a failover', async (t) => {
+t.test('sentinels and the master that they name', async (t) => {
+  t.test('sends only TLS to both, also after a failover', async (t) => {
     const recorder = createRecorder(t)
     const redis = await startSentinels({ tls, password: REDIS_PASSWORD, announce: recorder.before })
     t.teardown(() => redis.stop())
@@ -35,7 +35,7 @@ t.test('sentinels, and whom they name', async (t) => {
   })
 
   t.test(
-    '1 at once where the sentinels speak TLS and their master does not; it hears no command',
+    'exit 1 at once where the sentinels speak TLS and the master does not, which receives no command',
     async (t) => {
       const recorder = createRecorder(t)
       const master = await startRedis({ args: ['--requirepass', REDIS_PASSWORD] })
@@ -50,7 +50,7 @@ t.test('sentinels, and whom they name', async (t) => {
     },
   )
 
-  t.test('1 at once where the sentinels want a password, and get none', async (t) => {
+  t.test('exit 1 at once where the sentinels require a password and get none', async (t) => {
     const sentinel = await startSentinelWithTls(tls, 'sessions', 1, 'requirepass another')
     t.teardown(() => sentinel.stop())
     const REDIS_URL = urlOf(sentinel.port)
@@ -58,7 +58,7 @@ t.test('sentinels, and whom they name', async (t) => {
     refusedAtOnce(t, await run({ REDIS_URL, ...SENTINEL }), /NOAUTH/)
   })
 
-  t.test('one that hangs is passed over', async (t) => {
+  t.test('serves although one sentinel hangs', async (t) => {
     const redis = await startSentinels()
     t.teardown(() => redis.stop())
     redis.hangSentinel()
@@ -68,7 +68,7 @@ t.test('sentinels, and whom they name', async (t) => {
 })
 
 t.test('a cluster', async (t) => {
-  t.test('every byte to every node is TLS, also to those that no URL names', async (t) => {
+  t.test('sends only TLS to every node, also to those that no URL names', async (t) => {
     const recorder = createRecorder(t)
     const cluster = await startCluster({
       tls,
@@ -82,7 +82,7 @@ t.test('a cluster', async (t) => {
     heardOnlyTls(t, recorder)
   })
 
-  t.test('known by name: the certificate is held against the name, not against its address', async (t) => {
+  t.test('verifies the certificate of a node that announces a host name by that name', async (t) => {
     const named = showing(authority.issue('DNS:localhost'))
     const settings = {
       'cluster-announce-hostname': 'localhost',
@@ -96,7 +96,7 @@ t.test('a cluster', async (t) => {
     refusedAtOnce(t, await run(at('127.0.0.1')), /ERR_TLS_CERT_ALTNAME_INVALID/)
   })
 
-  t.test('1 at once where the nodes name each other by addresses that no certificate has', async (t) => {
+  t.test('exit 1 at once where the nodes announce addresses that no certificate names', async (t) => {
     const named = showing(authority.issue('DNS:localhost'))
     const cluster = await startCluster({ tls: named, password: REDIS_PASSWORD })
     t.teardown(() => cluster.stop())
@@ -107,7 +107,7 @@ t.test('a cluster', async (t) => {
     refusedAtOnce(t, exit, /ERR_TLS_CERT_ALTNAME_INVALID/)
   })
 
-  t.test('of a name that nobody knows says so', async (t) => {
+  t.test('logs the host name that does not resolve', async (t) => {
     const REDIS_URL = 'redis://nobody.invalid:6379'
     const service = spawnCli(['serve'], { env: { ...env, REDIS_URL, ...CLUSTER } })
     t.teardown(() => service.stop())

@@ -23,7 +23,7 @@ const stranger = createAuthority()
 /** A record of application data that cannot be decrypted. */
 const NOISE = Buffer.concat([Buffer.from([23, 3, 3, 0, 32]), Buffer.alloc(32)])
 
-t.test('every byte is TLS, in whatever letters rediss:// is written', async (t) => {
+t.test('sends only TLS to rediss://, in upper or lower case', async (t) => {
   const server = await startRedisWithTls(tls, { requirepass: REDIS_PASSWORD })
   t.teardown(() => server.stop())
 
@@ -36,7 +36,7 @@ t.test('every byte is TLS, in whatever letters rediss:// is written', async (t) 
   }
 })
 
-t.test('the authorities count that Node.js is told to trust', async (t) => {
+t.test('trusts the authorities of NODE_EXTRA_CA_CERTS', async (t) => {
   const server = await startRedisWithTls(tls)
   t.teardown(() => server.stop())
   const REDIS_URL = `rediss://127.0.0.1:${server.port}`
@@ -44,7 +44,7 @@ t.test('the authorities count that Node.js is told to trust', async (t) => {
   await serves(t, { REDIS_URL, NODE_EXTRA_CA_CERTS: authority.certificate })
 })
 
-t.test('without TLS the password is heard: the recorder is not deaf', async (t) => {
+t.test('the recorder hears the password where redis:// is used', async (t) => {
   const server = await startRedis({ args: ['--requirepass', REDIS_PASSWORD] })
   t.teardown(() => server.stop())
   const recorder = createRecorder(t)
@@ -55,7 +55,7 @@ t.test('without TLS the password is heard: the recorder is not deaf', async (t) 
   t.match(Buffer.concat(recorder.heard()).toString('latin1'), REDIS_PASSWORD)
 })
 
-t.test('a Redis that wants a certificate of its clients', async (t) => {
+t.test('serves with a client certificate where Redis requires one, exit 1 without', async (t) => {
   const server = await startRedisWithTls(tls, { requirepass: REDIS_PASSWORD, 'tls-auth-clients': 'yes' })
   t.teardown(() => server.stop())
   const { certificate, key } = authority.issue('DNS:client')
@@ -65,16 +65,16 @@ t.test('a Redis that wants a certificate of its clients', async (t) => {
   refusedAtOnce(t, await run({ REDIS_URL }), /certificate required/)
 })
 
-t.test('1 at once, and one line, where the server cannot be trusted', async (t) => {
+t.test('exit 1 at once with one line where the server cannot be trusted', async (t) => {
   const cases: Record<string, [Certificate, RegExp]> = {
-    'nobody vouches for it': [stranger.issue(HERE), /UNABLE_TO_VERIFY_LEAF_SIGNATURE/],
+    'its authority is not trusted': [stranger.issue(HERE), /UNABLE_TO_VERIFY_LEAF_SIGNATURE/],
     'its certificate has expired': [authority.issue(HERE, -1), /CERT_HAS_EXPIRED/],
     'its certificate is of another name': [authority.issue('DNS:redis.test'), /ERR_TLS_CERT_ALTNAME_INVALID/],
   }
 
   for (const [what, [certificate, why]] of Object.entries(cases)) {
-    t.test(`${what}: the only one, a node, a sentinel`, async (t) => {
-      // It is not asked what it is before it is trusted.
+    t.test(`${what}: single server, cluster node, sentinel`, async (t) => {
+      // One server stands for all three: it is not asked for its role before it is trusted.
       const server = await startRedisWithTls(showing(certificate))
       t.teardown(() => server.stop())
       const REDIS_URL = urlOf(server.port)
@@ -87,7 +87,7 @@ t.test('1 at once, and one line, where the server cannot be trusted', async (t) 
     })
   }
 
-  t.test('somebody on the way adds noise to its certificate, which has expired', async (t) => {
+  t.test('its certificate has expired, and an attacker on the way adds noise to it', async (t) => {
     const server = await startRedisWithTls(showing(authority.issue(HERE, -1)))
     t.teardown(() => server.stop())
     const { url } = await tcpStandIn(t, (near) => {
@@ -105,22 +105,25 @@ t.test('1 at once, and one line, where the server cannot be trusted', async (t) 
     for (const exit of exits) refusedAtOnce(t, exit, /CERT_HAS_EXPIRED/)
   })
 
-  t.test('it speaks no TLS: the only one, a node, a sentinel; and it hears no command', async (t) => {
-    const server = await startRedis({ args: ['--requirepass', REDIS_PASSWORD] })
-    t.teardown(() => server.stop())
-    const recorder = createRecorder(t)
-    const REDIS_URL = urlOf(await recorder.before(server.port))
+  t.test(
+    'it does not speak TLS, and receives no command: single server, cluster node, sentinel',
+    async (t) => {
+      const server = await startRedis({ args: ['--requirepass', REDIS_PASSWORD] })
+      t.teardown(() => server.stop())
+      const recorder = createRecorder(t)
+      const REDIS_URL = urlOf(await recorder.before(server.port))
 
-    const exits = await Promise.all(
-      [{}, { REDIS_MODE: 'cluster' }, SENTINEL].map((mode) => run({ REDIS_URL, ...mode })),
-    )
+      const exits = await Promise.all(
+        [{}, { REDIS_MODE: 'cluster' }, SENTINEL].map((mode) => run({ REDIS_URL, ...mode })),
+      )
 
-    for (const exit of exits) refusedAtOnce(t, exit, /the server does not speak TLS/)
-    heardNoCommand(t, recorder)
-  })
+      for (const exit of exits) refusedAtOnce(t, exit, /the server does not speak TLS/)
+      heardNoCommand(t, recorder)
+    },
+  )
 })
 
-t.test('a server that hangs is waited for', async (t) => {
+t.test('waits for a server that hangs', async (t) => {
   const server = await startRedisWithTls(tls, { requirepass: REDIS_PASSWORD })
   t.teardown(() => server.stop())
   server.process.kill('SIGSTOP')
@@ -133,7 +136,7 @@ t.test('a server that hangs is waited for', async (t) => {
   await until(() => assert.match(service.stdout(), /listening at/))
 })
 
-t.test('redis:// where only TLS is spoken says every second that it waits', async (t) => {
+t.test('logs every second that it waits, for redis:// where the server speaks only TLS', async (t) => {
   const server = await startRedisWithTls(tls)
   t.teardown(() => server.stop())
   const REDIS_URL = `redis://127.0.0.1:${server.port}`

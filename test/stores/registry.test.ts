@@ -19,7 +19,7 @@ t.test('the registry in Redis', async (t) => {
 
   await behavesAsMaxRegister(t, createRedisSessionRegistry({ redis: connections, log: silent() }))
 
-  t.test('keeps an entry until its token has been dead for five minutes', async (t) => {
+  t.test('keeps an entry until five minutes after its token has expired', async (t) => {
     const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await registry.join(900, { stamp: 1, sessionId: 'a' }, TOMORROW)
 
@@ -27,7 +27,7 @@ t.test('the registry in Redis', async (t) => {
     t.equal(await redis.get('jwt_token:900'), '1.a')
   })
 
-  t.test('takes an older system’s raw token for nothing', async (t) => {
+  t.test('treats a raw token of the older system as no entry', async (t) => {
     const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await redis.set('jwt_token:901', 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln')
 
@@ -45,7 +45,7 @@ t.test('the registry in Redis', async (t) => {
     t.equal(await redis.get('jwt_token:902'), '9007199254740993.a')
   })
 
-  t.test('goes on when Redis forgets the script', async (t) => {
+  t.test('joins an entry after Redis has forgotten the script', async (t) => {
     const registry = createRedisSessionRegistry({ redis: connections, log: silent() })
     await registry.join(903, { stamp: 1, sessionId: 'a' }, TOMORROW)
     await redis.script('FLUSH')
@@ -70,12 +70,12 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
   const session = (stamp: number, sessionId: string): RegistryEntry => ({ stamp, sessionId })
   const tombstone = (stamp: number): RegistryEntry => ({ stamp, sessionId: null })
 
-  t.test('knows nothing of a user at first', async (t) => {
+  t.test('reads null for an unknown user', async (t) => {
     t.strictSame(await registry.read([1_000_000]), [null])
     await t.resolves(registry.ping())
   })
 
-  t.test('the larger stamp wins, whichever comes first', async (t) => {
+  t.test('keeps the entry with the larger stamp, in either order', async (t) => {
     t.strictSame(await joinAll(session(9, 'a'), session(10, 'b')), {
       results: ['held', 'held'],
       held: session(10, 'b'),
@@ -90,7 +90,7 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     })
   })
 
-  t.test('at equal stamps a tombstone beats a session, whichever comes first', async (t) => {
+  t.test('keeps the tombstone of two entries with equal stamps, in either order', async (t) => {
     t.strictSame(await joinAll(session(5, 'a'), tombstone(5)), {
       results: ['held', 'held'],
       held: tombstone(5),
@@ -101,14 +101,14 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     })
   })
 
-  t.test('an equal stamp with another session collides and changes nothing', async (t) => {
+  t.test('answers collision for an equal stamp with another session, and changes nothing', async (t) => {
     t.strictSame(await joinAll(session(5, 'a'), session(5, 'b')), {
       results: ['held', 'collision'],
       held: session(5, 'a'),
     })
   })
 
-  t.test('the same entry again is held', async (t) => {
+  t.test('answers held for the same entry again', async (t) => {
     t.strictSame(await joinAll(session(5, 'a'), session(5, 'a')), {
       results: ['held', 'held'],
       held: session(5, 'a'),
@@ -116,7 +116,7 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     t.strictSame(await joinAll(tombstone(5), tombstone(5)), { results: ['held', 'held'], held: tombstone(5) })
   })
 
-  t.test('any order of the same writes ends in the same entry', async (t) => {
+  t.test('ends in the same entry for every order of the same writes', async (t) => {
     const writes = [session(1, 'a'), session(2, 'b'), tombstone(2), session(3, 'c'), tombstone(1)]
     const ends = new Set<string>()
     for (const order of permutations(writes)) ends.add(JSON.stringify((await joinAll(...order)).held))
@@ -124,7 +124,7 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     t.strictSame([...ends], [JSON.stringify(session(3, 'c'))])
   })
 
-  t.test('remembers at least as long as the entry before would have been', async (t) => {
+  t.test('keeps an entry at least as long as the one that it replaces', async (t) => {
     const longAgo = Date.now() - 6 * 60_000
     await registry.join(1_000_002, session(1, 'a'), TOMORROW)
     await registry.join(1_000_002, session(2, 'b'), longAgo)
@@ -132,7 +132,7 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
     t.strictSame(await registry.read([1_000_000, 1_000_002]), [null, '2.b'], 'in their order')
   })
 
-  t.test('forgets what expired more than five minutes ago', async (t) => {
+  t.test('forgets an entry that expired more than five minutes ago', async (t) => {
     await registry.join(1_000_001, session(1, 'a'), Date.now() - 6 * 60_000)
 
     t.strictSame(await registry.read([1_000_001]), [null])

@@ -2,7 +2,7 @@ import { ReplyError } from 'ioredis'
 import t from 'tap'
 import { createStoreCall } from '../../src/stores/store-call.js'
 
-t.test('what is logged of an outage names its reason, and no data', async (t) => {
+t.test('logs an outage with its reason, without data', async (t) => {
   const said: string[] = []
   const log = { info: (line: string) => said.push(line), warn: (line: string) => said.push(line) }
   const call = createStoreCall({ store: 'redis', log, meansAway: () => true })

@@ -18,19 +18,19 @@ t.test('PostgreSQL behind PgBouncer with transaction pooling', async (t) => {
     DATABASE_POOLING: 'transaction',
   }
 
-  t.test('a role without lock_timeout is refused, and the way out is named', async (t) => {
+  t.test('exit 1 of serve for a role without lock_timeout, naming the statement that sets it', async (t) => {
     const { code, stderr } = await runCli(['serve'], env)
     t.equal(code, 1)
     t.match(stderr, /run: ALTER ROLE postgres SET lock_timeout = '200ms'/)
   })
 
-  t.test('migrating is refused: its lock belongs to a session', async (t) => {
+  t.test('exit 1 of migrate, whose lock belongs to a session', async (t) => {
     const { code, stderr } = await runCli(['migrate'], env)
     t.equal(code, 1)
     t.match(stderr, /run this command with DATABASE_URL naming PostgreSQL itself/)
   })
 
-  t.test('logins, checks and logouts work, and one of many logins wins', async (t) => {
+  t.test('serves logins, checks and logouts, and accepts one of many parallel logins', async (t) => {
     const name = new URL(backends.databaseUrl).pathname.slice(1)
     await backends.sql.unsafe(`alter role postgres in database ${name} set lock_timeout = '200ms'`)
     await reconnect(bouncer.port)
@@ -51,7 +51,7 @@ t.test('PostgreSQL behind PgBouncer with transaction pooling', async (t) => {
   })
 })
 
-t.test('Redis watched by sentinels', async (t) => {
+t.test('503 and never 401 during a failover by sentinels, then 200', async (t) => {
   const backends = await startBackends(t)
   await userInserter(backends.sql)({ mobile: MOBILE })
   const redis = await startSentinels()
