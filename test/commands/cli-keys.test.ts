@@ -21,7 +21,7 @@ const inDirectory = (name: string) => join(directory, name)
 
 t.test('keys generate', async (t) => {
   for (const algorithm of PAIR_ALGORITHMS) {
-    t.test(`0 and a set with one ${algorithm} key on standard output`, async (t) => {
+    t.test(`exit 0 with a set of one ${algorithm} key on standard output`, async (t) => {
       const { code, stdout, stderr } = await keys('generate', '--algorithm', algorithm)
 
       t.equal(code, 0, stderr)
@@ -33,7 +33,7 @@ t.test('keys generate', async (t) => {
     })
   }
 
-  t.test('0 and EdDSA where no algorithm is named; another key each time', async (t) => {
+  t.test('exit 0 with a new EdDSA key each time, where no algorithm is named', async (t) => {
     const [one, other] = await Promise.all([keys('generate'), keys('generate')])
 
     const [first, second] = [one, other].map(({ stdout }) => JSON.parse(stdout).keys[0])
@@ -42,17 +42,20 @@ t.test('keys generate', async (t) => {
     t.not(first.kid, second.kid)
   })
 
-  t.test('0 and a new file that its owner alone may read; of the key only its name is printed', async (t) => {
-    const path = inDirectory('new.json')
-    const { code, stdout } = await keys('generate', '--output', path)
+  t.test(
+    'exit 0 with a new file of mode 600; of the key only its kid and algorithm are printed',
+    async (t) => {
+      const path = inDirectory('new.json')
+      const { code, stdout } = await keys('generate', '--output', path)
 
-    t.equal(code, 0)
-    t.equal(statSync(path).mode & 0o777, 0o600)
-    const [jwk] = readKeySet(path).jwks
-    t.equal(stdout, `${jwk?.kid} EdDSA signs\n`)
-  })
+      t.equal(code, 0)
+      t.equal(statSync(path).mode & 0o777, 0o600)
+      const [jwk] = readKeySet(path).jwks
+      t.equal(stdout, `${jwk?.kid} EdDSA signs\n`)
+    },
+  )
 
-  t.test('0 and the same as JSON; a key that stands by does not sign', async (t) => {
+  t.test('exit 0 with JSON for --standby, whose key does not sign', async (t) => {
     const path = inDirectory('standby.json')
     const { stdout } = await keys('generate', '--standby', '--json', '--output', path)
 
@@ -61,7 +64,7 @@ t.test('keys generate', async (t) => {
     t.strictSame(JSON.parse(stdout), { keys: [{ kid: key?.id, algorithm: 'EdDSA', signs: false }] })
   })
 
-  t.test('0 and one more key at the end of a file, whose mode and other members stay', async (t) => {
+  t.test('exit 0 with one more key at the end of a file, whose mode and other members stay', async (t) => {
     const first: PrivateJwk = { ...newKey('ES256'), owner: 'us' }
     const { path } = keyFile(first)
     chmodSync(path, 0o640)
@@ -76,7 +79,7 @@ t.test('keys generate', async (t) => {
     t.notOk(existsSync(`${path}.new`))
   })
 
-  t.test('0 and the file behind a link is the one that changes', async (t) => {
+  t.test('exit 0 of --add to a link, whose target changes', async (t) => {
     const { path } = keyFile(newKey('EdDSA'))
     const link = inDirectory('link.json')
     symlinkSync(path, link)
@@ -86,7 +89,7 @@ t.test('keys generate', async (t) => {
     t.equal(readKeySet(path).keys.length, 2)
   })
 
-  t.test('1: never over a file that is there', async (t) => {
+  t.test('exit 1 of --output to a file that exists', async (t) => {
     const path = inDirectory('taken.json')
     writeFileSync(path, 'precious')
 
@@ -94,7 +97,7 @@ t.test('keys generate', async (t) => {
     t.equal(readFileSync(path, 'utf8'), 'precious')
   })
 
-  t.test('1: nowhere to write, nothing to add to, or nothing in order', async (t) => {
+  t.test('exit 1 for a missing directory, a missing file, a directory and an invalid file', async (t) => {
     const { path, write } = keyFile(newKey('EdDSA'))
     write('{"keys":[{"kty":"OKP","d":"hunter2"}]}')
 
@@ -109,7 +112,7 @@ t.test('keys generate', async (t) => {
     t.equal(readFileSync(path, 'utf8'), '{"keys":[{"kty":"OKP","d":"hunter2"}]}')
   })
 
-  t.test('of several that add at once each adds its own, or says that another one is at it', async (t) => {
+  t.test('exit 0 for parallel --add with one key each, or exit 1 while another command adds', async (t) => {
     const { path } = keyFile(newKey('EdDSA'))
     const exits = await Promise.all(Array.from({ length: 6 }, () => keys('generate', '--add', path)))
 
@@ -122,7 +125,7 @@ t.test('keys generate', async (t) => {
 })
 
 t.test('keys list', async (t) => {
-  t.test('0 and which key signs, without what is secret', async (t) => {
+  t.test('exit 0 with the key that signs, without secrets', async (t) => {
     const [standby, first, second] = [newKey('EdDSA', { standby: true }), newKey('ES256'), newKey('EdDSA')]
     const { path } = keyFile(standby, first, second)
     const { code, stdout } = await keys('list', '--file', path)
@@ -131,7 +134,7 @@ t.test('keys list', async (t) => {
     t.equal(stdout, `${standby.kid} EdDSA checks\n${first.kid} ES256 signs\n${second.kid} EdDSA checks\n`)
   })
 
-  t.test('1: a file that is not in order', async (t) => {
+  t.test('exit 1 for a file without keys', async (t) => {
     const { path } = keyFile()
 
     refused(t, await keys('list', '--file', path), /holds no key/)
@@ -139,8 +142,8 @@ t.test('keys list', async (t) => {
 })
 
 t.test('keys promote', async (t) => {
-  t.test('0 and the key is the first, and signs; the order of the others stays', async (t) => {
-    // One in 64 thumbprints begins like an option.
+  t.test('exit 0 with the key first, which signs; the order of the others stays', async (t) => {
+    // One in 64 thumbprints begins with a dash, like an option.
     const [first, second, third] = [newKey('EdDSA'), newKey('ES256'), { ...newKey('EdDSA'), kid: '-third' }]
     const { path } = keyFile(first, second, third)
     const { code, stdout } = await keys('promote', '--file', path, '--kid', third.kid)
@@ -150,7 +153,7 @@ t.test('keys promote', async (t) => {
     t.match(stdout, `${third.kid} EdDSA signs\n`)
   })
 
-  t.test('0 and a key that stood by signs', async (t) => {
+  t.test('exit 0 for a standby key, which signs from now on', async (t) => {
     const [standby, second] = [newKey('EdDSA', { standby: true }), newKey('ES256')]
     const { path } = keyFile(standby, second)
     await keys('promote', '--file', path, '--kid', `${standby.kid}`)
@@ -165,7 +168,7 @@ t.test('keys promote', async (t) => {
 })
 
 t.test('keys remove', async (t) => {
-  t.test('0 and the key is gone', async (t) => {
+  t.test('exit 0 without the key in the file', async (t) => {
     const [first, second] = [newKey('EdDSA'), newKey('ES256')]
     const { path } = keyFile(first, second)
     const { code, stdout } = await keys('remove', '--file', path, '--kid', `${second.kid}`, '--json')
@@ -175,7 +178,7 @@ t.test('keys remove', async (t) => {
     t.strictSame(JSON.parse(stdout), { keys: [{ kid: first.kid, algorithm: 'EdDSA', signs: true }] })
   })
 
-  t.test('1: the key that signs, the only key, or none of these', async (t) => {
+  t.test('exit 1 for the key that signs, the only key and an unknown kid', async (t) => {
     const [first, second] = [newKey('EdDSA'), newKey('ES256')]
     const { path } = keyFile(first, second)
     const alone = newKey('EdDSA', { standby: true })

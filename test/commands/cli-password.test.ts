@@ -16,7 +16,7 @@ const setPassword = ['user', 'password', '--user', String(userId)]
 
 t.test('a password from standard input', async (t) => {
   for (const [form, text] of Object.entries({
-    'as it is': 'nine folded tents',
+    'without a line break': 'nine folded tents',
     'with a line break at the end, as echo writes it': `${PASSWORD}\n`,
     'with a line break of Windows': `${PASSWORD}\r\n`,
     'with a byte order mark, as Windows writes files': `\ufeff${PASSWORD}\r\n`,
@@ -24,9 +24,9 @@ t.test('a password from standard input', async (t) => {
     'with spaces around it, which belong to it': `  ${PASSWORD}  \n`,
     'of exactly 72 bytes': '三只小猫在屋顶上唱歌跳舞喝茶看书写字画画晒太阳呀',
     'of exactly 15 characters': 'fifteen letters',
-    'as the last one, for the next tests': PASSWORD,
+    'that the next tests expect': PASSWORD,
   })) {
-    t.test(`0: ${form}`, async (t) => {
+    t.test(`exit 0 for a password ${form}`, async (t) => {
       const { code, stderr } = await runCli(setPassword, env, text)
 
       t.equal(code, 0, stderr)
@@ -35,15 +35,15 @@ t.test('a password from standard input', async (t) => {
   }
 
   for (const [form, text, why] of [
-    ['none at all', '', /standard input is empty/],
-    ['too short', 'fourteen lette', /shorter than 15 characters/],
-    ['longer than bcrypt reads', 'x'.repeat(73), /longer than 72 bytes/],
-    ['longer than bcrypt reads, in bytes and not in characters', '漢'.repeat(25), /longer than 72 bytes/],
+    ['that is missing', '', /standard input is empty/],
+    ['that is too short', 'fourteen lette', /shorter than 15 characters/],
+    ['of 73 bytes', 'x'.repeat(73), /longer than 72 bytes/],
+    ['of 25 characters and 75 bytes', '漢'.repeat(25), /longer than 72 bytes/],
     ['with a NUL', `${PASSWORD}\0more`, /NUL/],
-    ['soon guessed', 'password123password', /too easy to guess/],
-    ['all spaces', ' '.repeat(15), /too easy to guess/],
+    ['that is easy to guess', 'password123password', /too easy to guess/],
+    ['of spaces only', ' '.repeat(15), /too easy to guess/],
   ] as const) {
-    t.test(`1, one line, and nothing changes: ${form}`, async (t) => {
+    t.test(`exit 1 with one line, and nothing changes, for a password ${form}`, async (t) => {
       const exits = await Promise.all([
         runCli(setPassword, env, text),
         runCli(['user', 'add', '--mobile', OTHER_MOBILE], env, text),
@@ -61,7 +61,7 @@ t.test('a password from standard input', async (t) => {
   }
 })
 
-t.test('1: a password as an argument is refused, since the process list shows it', async (t) => {
+t.test('exit 1 for a password as an argument, which the process list would show', async (t) => {
   for (const args of [
     [...setPassword, NEW_PASSWORD],
     [...setPassword, '--password', NEW_PASSWORD],
@@ -78,7 +78,7 @@ t.test('1: a password as an argument is refused, since the process list shows it
 const skip = findProgram('script') ? false : 'script (util-linux), which makes a terminal, is not installed'
 
 t.test('a password typed at a terminal', { skip }, async (t) => {
-  t.test('0: it is asked for twice, and what is typed is not shown', async (t) => {
+  t.test('exit 0 after two prompts, without echo', async (t) => {
     const { code, stdout } = await typeInto(t, setPassword, [NEW_PASSWORD, NEW_PASSWORD])
 
     t.equal(code, 0, stdout)
@@ -86,7 +86,7 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     t.equal((await attempt(NEW_PASSWORD)).status, 200)
   })
 
-  t.test('1: the two differ, and neither is shown or set', async (t) => {
+  t.test('exit 1 where the two differ, without echo', async (t) => {
     const { code, stdout } = await typeInto(t, setPassword, ['ten folded tents', 'ten folded tends'])
 
     t.equal(code, 1)
@@ -95,7 +95,7 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     t.equal((await attempt(NEW_PASSWORD)).status, 200)
   })
 
-  t.test('1: it is typed in another encoding than UTF-8, and is not set', async (t) => {
+  t.test('exit 1 where the terminal does not send UTF-8', async (t) => {
     const latin1 = Buffer.from('\xe9'.repeat(15), 'latin1')
     const { code, stdout } = await typeInto(t, setPassword, [latin1, latin1])
 
@@ -108,7 +108,7 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     ['Ctrl-C', '\u0003'],
     ['Ctrl-D', '\u0004'],
   ] as const) {
-    t.test(`not 0, and one readable line: ${key} at the prompt`, async (t) => {
+    t.test(`a failing exit code and one readable line after ${key} at the prompt`, async (t) => {
       const { code, stdout } = await typeInto(t, setPassword, [], character)
 
       t.not(code, 0)
@@ -118,7 +118,7 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     })
   }
 
-  t.test('1 before anything is asked: it is not clear which user is meant', async (t) => {
+  t.test('exit 1 before any prompt where no user is named', async (t) => {
     const { code, stdout } = await typeInto(t, ['user', 'password'], [], '\u0003')
 
     t.equal(code, 1)
@@ -127,7 +127,7 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
   })
 })
 
-/** Runs a command in a terminal and answers its prompts; the terminal's output is the process's standard output. */
+/** Runs a command in a terminal and answers its prompts. `stdout` is what the terminal shows. */
 async function typeInto(
   t: Test,
   args: string[],
@@ -135,7 +135,7 @@ async function typeInto(
   lastKey = '',
 ): Promise<Exit> {
   const command = [process.execPath, CLI, ...args].map((part) => `'${part}'`).join(' ')
-  // -e hands on the exit code, -f writes at once; /dev/null takes the recording that script is made for.
+  // -e passes the exit code on, -f writes at once, /dev/null discards the recording.
   const terminal = spawnProgram('script', ['-qefc', command, '/dev/null'], { env, stdinStaysOpen: true })
   t.teardown(() => terminal.stop('SIGKILL'))
   const prompts = ['New password: ', 'Once more: ']
@@ -151,7 +151,7 @@ async function typeInto(
   return terminal.exited
 }
 
-/** Waits for a prompt; a command that ends instead has nothing to ask. */
+/** Waits for a prompt, or for the end of a command that does not prompt. */
 async function promptOf(terminal: ReturnType<typeof spawnProgram>, prompt: string): Promise<void> {
   const asked = until(() => {
     if (!terminal.stdout().includes(prompt)) throw new Error(`no prompt: ${terminal.stdout()}`)

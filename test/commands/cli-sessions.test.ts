@@ -20,8 +20,8 @@ const env = {
 }
 const tokens: string[] = []
 
-t.test('what ends a session ends it at once', async (t) => {
-  t.test('0: session end; the account stays as it is', async (t) => {
+t.test('commands that end a session', async (t) => {
+  t.test('exit 0 of session end; 401 session_ended, and the account stays active', async (t) => {
     const token = await service.login()
 
     const { code, stdout } = await run(['session', 'end', '--user', String(userId), '--json'])
@@ -32,30 +32,33 @@ t.test('what ends a session ends it at once', async (t) => {
     tokens.push(token, await service.login())
   })
 
-  t.test('0: session end again, where there is none', async (t) => {
+  t.test('exit 0 of session end where there is no session', async (t) => {
     await run(['session', 'end', '--user', String(userId)])
 
     t.equal((await run(['session', 'end', '--user', String(userId)])).code, 0)
   })
 
-  t.test('0: user disable; enable lets the user log in, and does not revive the old session', async (t) => {
-    const token = await service.login()
-    tokens.push(token)
+  t.test(
+    'exit 0 of user disable and user enable; the user can log in, the old session stays ended',
+    async (t) => {
+      const token = await service.login()
+      tokens.push(token)
 
-    const disabled = await run(['user', 'disable', '--user', String(userId), '--json'])
+      const disabled = await run(['user', 'disable', '--user', String(userId), '--json'])
 
-    t.match(JSON.parse(disabled.stdout), { status: 'disabled', logged_in: false })
-    t.match((await service.identify(token)).body, { code: 401, error: 'user_disabled' })
-    t.equal((await attempt(PASSWORD)).status, 401)
+      t.match(JSON.parse(disabled.stdout), { status: 'disabled', logged_in: false })
+      t.match((await service.identify(token)).body, { code: 401, error: 'user_disabled' })
+      t.equal((await attempt(PASSWORD)).status, 401)
 
-    const enabled = await run(['user', 'enable', '--mobile', MOBILE, '--json'])
+      const enabled = await run(['user', 'enable', '--mobile', MOBILE, '--json'])
 
-    t.match(JSON.parse(enabled.stdout), { status: 'active', logged_in: false })
-    t.match((await service.identify(token)).body, { code: 401, error: 'session_ended' })
-    t.equal((await attempt(PASSWORD)).status, 200)
-  })
+      t.match(JSON.parse(enabled.stdout), { status: 'active', logged_in: false })
+      t.match((await service.identify(token)).body, { code: 401, error: 'session_ended' })
+      t.equal((await attempt(PASSWORD)).status, 200)
+    },
+  )
 
-  t.test('0: user password; only the new one counts', async (t) => {
+  t.test('exit 0 of user password; 401 session_ended, and only the new password logs in', async (t) => {
     const token = await service.login()
     tokens.push(token)
 
@@ -68,7 +71,7 @@ t.test('what ends a session ends it at once', async (t) => {
   })
 })
 
-t.test('0: user unlock lets a throttled user in at once', async (t) => {
+t.test('exit 0 of user unlock; 200 from /login at once for a throttled user', async (t) => {
   for (let failures = 0; failures < MAX_FAILURES; failures++) await attempt('wrong')
   t.equal((await attempt(NEW_PASSWORD)).status, 429)
 
@@ -80,7 +83,7 @@ t.test('0: user unlock lets a throttled user in at once', async (t) => {
 })
 
 t.test('the action log', async (t) => {
-  t.test('has a line for each change, with who made it, and none for what was refused', async (t) => {
+  t.test('has a line for each change, with the operator, and none for refused commands', async (t) => {
     await run(['user', 'add', '--mobile', NEW_MOBILE], NEW_PASSWORD)
     await run(['user', 'add', '--mobile', NEW_MOBILE], NEW_PASSWORD)
     await run(['user', 'disable', '--user', '999999999'])

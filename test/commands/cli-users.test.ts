@@ -13,7 +13,7 @@ const actionLog = `${temporaryDirectory()}/user_action.log`
 const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
 
 t.test('user add', async (t) => {
-  t.test('0 and the user as JSON, who can log in', async (t) => {
+  t.test('exit 0 with the user as JSON, who can log in', async (t) => {
     const { code, stdout, stderr } = await run(
       ['user', 'add', '--mobile', NEW_MOBILE, '--json'],
       NEW_PASSWORD,
@@ -27,25 +27,22 @@ t.test('user add', async (t) => {
     await service.login({ mobile: NEW_MOBILE, password: NEW_PASSWORD })
   })
 
-  t.test(
-    '0 and the user as text; a number as it is dialled at home is stored with its country code',
-    async (t) => {
-      const { code, stdout } = await run(['user', 'add', '--mobile', '139 0013 9003'], NEW_PASSWORD)
+  t.test('exit 0 with the user as text; a national number is stored with its country code', async (t) => {
+    const { code, stdout } = await run(['user', 'add', '--mobile', '139 0013 9003'], NEW_PASSWORD)
 
-      t.equal(code, 0)
-      t.match(stdout, /^mobile +\+8613900139003$/m)
-      t.match(stdout, /^status +active$/m)
-      t.match(stdout, /^last_login +-$/m)
-    },
-  )
+    t.equal(code, 0)
+    t.match(stdout, /^mobile +\+8613900139003$/m)
+    t.match(stdout, /^status +active$/m)
+    t.match(stdout, /^last_login +-$/m)
+  })
 
-  t.test('1: the mobile is taken, in whatever spelling', async (t) => {
+  t.test('exit 1 for a mobile that is taken, in every spelling', async (t) => {
     for (const mobile of [NEW_MOBILE, '+86 00 139-0013-9000']) {
       refused(t, await run(['user', 'add', '--mobile', mobile], NEW_PASSWORD), /mobile is taken/)
     }
   })
 
-  t.test('1: the mobile is not a phone number, and is not repeated', async (t) => {
+  t.test('exit 1 for a mobile that is not a phone number, without repeating it', async (t) => {
     for (const mobile of ['12', '+8613900139000 ext. 5', '']) {
       const exit = await run(['user', 'add', '--mobile', mobile], NEW_PASSWORD)
 
@@ -56,7 +53,7 @@ t.test('user add', async (t) => {
 })
 
 t.test('user show', async (t) => {
-  t.test('0: the same user by id and by mobile, as text and as JSON', async (t) => {
+  t.test('exit 0 with the same user by id and by mobile, as text and as JSON', async (t) => {
     await service.login()
 
     const [byId, byMobile] = await Promise.all([
@@ -72,7 +69,7 @@ t.test('user show', async (t) => {
     t.notMatch(byId.stdout + byMobile.stdout, /\$2[aby]\$/, 'never the hash')
   })
 
-  t.test('0: it changes nothing, and is no action', async (t) => {
+  t.test('exit 0 without a change and without an action', async (t) => {
     const token = await service.login()
     const before = readFileSync(actionLog, 'utf8')
 
@@ -83,9 +80,9 @@ t.test('user show', async (t) => {
   })
 })
 
-t.test('a command that does not say which user, or one that there is not', async (t) => {
+t.test('a command for no user, for two ways to name one, and for an unknown user', async (t) => {
   for (const command of ['show', 'enable', 'disable', 'password', 'unlock']) {
-    t.test(`1: user ${command}`, async (t) => {
+    t.test(`exit 1 of user ${command}`, async (t) => {
       const [neither, both, unknown] = await Promise.all([
         run(['user', command], NEW_PASSWORD),
         run(['user', command, '--user', String(userId), '--mobile', MOBILE], NEW_PASSWORD),
@@ -105,7 +102,7 @@ t.test('a command that does not say which user, or one that there is not', async
     })
   }
 
-  t.test('1: session end', async (t) => {
+  t.test('exit 1 of session end', async (t) => {
     refused(t, await run(['session', 'end', '--user', '999999999']), /no such user/)
   })
 })

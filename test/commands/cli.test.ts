@@ -31,7 +31,7 @@ t.test('--help', async (t) => {
   const exits = await Promise.all(COMMANDS.map((command) => runCli([...command, '--help'])))
 
   for (const [index, command] of COMMANDS.entries()) {
-    t.test(`0 and how it is used: ${['auth-service', ...command].join(' ')}`, async (t) => {
+    t.test(`exit 0 with the usage of ${['auth-service', ...command].join(' ')}`, async (t) => {
       const { code, stdout, stderr } = exits[index] ?? {}
 
       t.equal(code, 0)
@@ -40,7 +40,7 @@ t.test('--help', async (t) => {
     })
   }
 
-  t.test('names every command that there is', async (t) => {
+  t.test('lists every command', async (t) => {
     const listed = (index: number) =>
       [...`${exits[index]?.stdout}`.matchAll(/^ {2}(\w+) .*/gm)]
         .map(([, name]) => name)
@@ -58,14 +58,14 @@ t.test('--help', async (t) => {
   })
 })
 
-t.test('--version', async (t) => {
+t.test('exit 0 with the version for --version', async (t) => {
   const { code, stdout } = await runCli(['--version'])
 
   t.equal(code, 0)
   t.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
-t.test('1 and one readable line on standard error', async (t) => {
+t.test('exit 1 with one readable line on standard error', async (t) => {
   const mistakes: Record<string, string[]> = {
     'an unknown command': ['sevre'],
     'an unknown command of user': ['user', 'remove'],
@@ -98,7 +98,7 @@ t.test('1 and one readable line on standard error', async (t) => {
 t.test('openapi', async (t) => {
   const [json, yaml] = await Promise.all([runCli(['openapi']), runCli(['openapi', '--yaml'])])
 
-  t.test('0 and the document as JSON, with nothing configured', async (t) => {
+  t.test('exit 0 with the document as JSON, without any setting', async (t) => {
     t.equal(json.code, 0, json.stderr)
     t.equal(json.stderr, '')
     const document = JSON.parse(json.stdout)
@@ -106,7 +106,7 @@ t.test('openapi', async (t) => {
     t.ok(document.paths['/login'])
   })
 
-  t.test('0 and the same document as YAML', async (t) => {
+  t.test('exit 0 with the same document as YAML', async (t) => {
     t.equal(yaml.code, 0, yaml.stderr)
     t.equal(yaml.stderr, '')
     t.throws(() => JSON.parse(yaml.stdout))
