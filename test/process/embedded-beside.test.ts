@@ -9,11 +9,11 @@ import { spawnCli, temporaryDirectory } from '../support/service-process.js'
 
 const OTHER_MOBILE = '+8613900139000'
 
-t.test('beside the running service, on the same data', async (t) => {
+t.test('commands beside a running service on the same data', async (t) => {
   const home = createHome(t)
   const service = await home.start()
 
-  t.test('1 and one readable line: a second service', async (t) => {
+  t.test('exit 1 with one readable line for a second service', async (t) => {
     const port = await freePort()
 
     const second = await spawnCli(['serve'], { cwd: home.cwd, env: { PORT: String(port) } }).exited
@@ -23,7 +23,7 @@ t.test('beside the running service, on the same data', async (t) => {
     t.equal((await fetch(`${service.url}/readyz`)).status, 200, 'the first one is not disturbed')
   })
 
-  t.test('0: user add, and the new user can log in', async (t) => {
+  t.test('exit 0 of user add; the new user can log in', async (t) => {
     const { code, stdout, stderr } = await home.run(
       ['user', 'add', '--mobile', OTHER_MOBILE, '--json'],
       PASSWORD,
@@ -34,7 +34,7 @@ t.test('beside the running service, on the same data', async (t) => {
     t.equal((await login(service, OTHER_MOBILE, PASSWORD)).status, 200)
   })
 
-  t.test('0: user disable, and the session is over at once', async (t) => {
+  t.test('exit 0 of user disable; 401 user_disabled at once', async (t) => {
     const { token } = (await login(service, OTHER_MOBILE, PASSWORD)).body.data
 
     const { code, stderr } = await home.run(['user', 'disable', '--mobile', OTHER_MOBILE])
@@ -44,7 +44,7 @@ t.test('beside the running service, on the same data', async (t) => {
     t.equal((await login(service, OTHER_MOBILE, PASSWORD)).status, 401)
   })
 
-  t.test('0: session end and user password, in the middle of requests', async (t) => {
+  t.test('exit 0 of session end and user password while the service answers checks', async (t) => {
     const password = passwordIn(await bannerOf(service))
     const { token, user_id } = (await login(service, DEMO_MOBILE, password)).body.data
     const [ended, ...asked] = await Promise.all([
@@ -66,7 +66,7 @@ t.test('beside the running service, on the same data', async (t) => {
   })
 })
 
-t.test('1 and one readable line: a DATA_DIR that cannot be used', async (t) => {
+t.test('exit 1 with one readable line for a DATA_DIR that cannot be used', async (t) => {
   const directory = temporaryDirectory()
   writeFileSync(join(directory, 'file'), 'not a directory')
 
@@ -84,7 +84,7 @@ t.test('1 and one readable line: a DATA_DIR that cannot be used', async (t) => {
     })
   }
 
-  t.test('what is in it is no database', async (t) => {
+  t.test('with a damaged database in it', async (t) => {
     const dataDir = join(directory, 'damaged')
     mkdirSync(join(dataDir, 'postgres'), { recursive: true })
     writeFileSync(join(dataDir, 'postgres', 'PG_VERSION'), 'no version')

@@ -45,20 +45,24 @@ t.test('a first start that was killed, and the next one has a whole database, wh
   })
 })
 
-t.test('1 and one line where the disk is too small, and room again', { skip: mountProblem() }, async (t) => {
-  const dataDir = smallDisk(t)
+t.test(
+  'exit 1 with one line where the disk is too small, and nothing of the database stays',
+  { skip: mountProblem() },
+  async (t) => {
+    const dataDir = smallDisk(t)
 
-  const { code, stderr } = await spawnCli(['serve'], { env: { DATA_DIR: dataDir, PORT: '0' } }).exited
+    const { code, stderr } = await spawnCli(['serve'], { env: { DATA_DIR: dataDir, PORT: '0' } }).exited
 
-  t.equal(code, 1)
-  t.match(stderr, /^auth-service: DATA_DIR: cannot write [^\n]+postgres \(ENOSPC\)\n$/)
-  t.strictSame(
-    readdirSync(dataDir).filter((name) => name.startsWith('postgres')),
-    [],
-  )
-})
+    t.equal(code, 1)
+    t.match(stderr, /^auth-service: DATA_DIR: cannot write [^\n]+postgres \(ENOSPC\)\n$/)
+    t.strictSame(
+      readdirSync(dataDir).filter((name) => name.startsWith('postgres')),
+      [],
+    )
+  },
+)
 
-t.test('1 and one line where something else is in the place of the database, and it stays', async (t) => {
+t.test('exit 1 with one line where other files are in place of the database, and they stay', async (t) => {
   const dataDir = temporaryDirectory()
   const path = join(dataDir, 'postgres', 'pg_wal')
   mkdirSync(join(dataDir, 'postgres'))
@@ -71,7 +75,7 @@ t.test('1 and one line where something else is in the place of the database, and
   t.equal(readFileSync(path, 'utf8'), 'of somebody')
 })
 
-t.test('an empty directory in the place of the database is one to make it in', async (t) => {
+t.test('makes the database in an empty directory in its place', async (t) => {
   const dataDir = temporaryDirectory()
   mkdirSync(join(dataDir, 'postgres'))
 

@@ -6,11 +6,11 @@ import { bannerOf, login, passwordIn } from '../support/embedded-home.js'
 import { freePort, until } from '../support/servers.js'
 import { CLI, spawnProgram, temporaryDirectory } from '../support/service-process.js'
 
-t.test('what was answered survives a power cut: it is on the disk before', async (t) => {
+t.test('flushes to the disk what must survive a power cut', async (t) => {
   const service = await startTraced(t)
   const password = passwordIn(await bannerOf(service))
 
-  t.test('a login', async (t) => {
+  t.test('the write-ahead log of a login', async (t) => {
     const before = service.flushesOf('pg_wal')
 
     const { status } = await login(service, DEMO_MOBILE, password)
@@ -19,7 +19,7 @@ t.test('what was answered survives a power cut: it is on the disk before', async
     t.ok(service.flushesOf('pg_wal') > before)
   })
 
-  t.test('the first database, before it is in its place', async (t) => {
+  t.test('the first database, before it is renamed into place', async (t) => {
     const trace = service.trace()
     const renamed = trace.search(/rename.*postgres\.new/)
 
@@ -30,7 +30,7 @@ t.test('what was answered survives a power cut: it is on the disk before', async
     }
   })
 
-  t.test('at its end, what the log no longer holds', async (t) => {
+  t.test('the data files, when the service stops', async (t) => {
     const before = service.flushesOf('base')
 
     await service.stop()
@@ -39,7 +39,7 @@ t.test('what was answered survives a power cut: it is on the disk before', async
   })
 })
 
-/** The service, with a list of all that it has the kernel bring to the disk. */
+/** The service, with a trace of all that it flushes to the disk. */
 async function startTraced(t: Test) {
   const cwd = temporaryDirectory()
   const port = await freePort()

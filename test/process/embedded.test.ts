@@ -9,18 +9,18 @@ import { send } from '../helper.js'
 import { bannerOf, createHome, identify, login, passwordIn } from '../support/embedded-home.js'
 import { residentBytes, spawnCli, startService, temporaryDirectory } from '../support/service-process.js'
 
-/** How long a later start may take on a busy machine; on a quiet one it is below a second. */
+/** How long a later start may take on a busy machine. */
 const RESTART_LIMIT_MS = 10_000
 
-/** What the process may have in memory once it is there. */
+/** The resident memory that a started process may have. */
 const MEMORY_LIMIT_BYTES = 250e6
 
-t.test('the first start with no settings at all', async (t) => {
+t.test('the first start without settings', async (t) => {
   const home = createHome(t)
   const service = await home.start()
   const banner = await bannerOf(service)
 
-  t.test('prints a demo account, and a curl line that logs in when it is pasted', async (t) => {
+  t.test('prints a demo account, and a curl command that logs in', async (t) => {
     const curl = /^ *Log in +(curl .+)$/m.exec(banner)?.[1] ?? ''
 
     const { stdout } = await promisify(execFile)('sh', ['-c', curl])
@@ -30,19 +30,19 @@ t.test('the first start with no settings at all', async (t) => {
     t.equal((await identify(service, data.token)).status, 200)
   })
 
-  t.test('prints the mobile and the password as they are', async (t) => {
+  t.test('prints the mobile and the password of the demo account', async (t) => {
     t.match(banner, DEMO_MOBILE)
     t.equal((await login(service, DEMO_MOBILE, passwordIn(banner))).status, 200)
   })
 
-  t.test('prints the address of /docs, which answers', async (t) => {
+  t.test('prints the address of /docs, which answers 200', async (t) => {
     const address = /http:\/\/\S+\/docs/.exec(banner)?.[0]
 
     t.equal(address, `${service.url}/docs`)
     t.equal((await fetch(`${address}/`)).status, 200)
   })
 
-  t.test('is ready, and claims no Redis', async (t) => {
+  t.test('200 from /readyz, which names no Redis', async (t) => {
     const { body } = await send(service.url, 'GET', '/readyz')
 
     t.strictSame(body, { code: 200, msg: 'ok', data: { postgres: 'up' } })
@@ -52,7 +52,7 @@ t.test('the first start with no settings at all', async (t) => {
     t.equal(service.stderr(), '')
   })
 
-  t.test('keeps its files to itself', async (t) => {
+  t.test('makes its files readable by their owner only', async (t) => {
     const dataDir = join(home.cwd, '.data')
 
     t.equal(modeOf(dataDir), '700')
@@ -65,7 +65,7 @@ t.test('the first start with no settings at all', async (t) => {
     t.ok(residentBytes(service.pid) <= MEMORY_LIMIT_BYTES, `${residentBytes(service.pid)}`)
   })
 
-  t.test('ends with exit code 0 at Ctrl-C, at once', async (t) => {
+  t.test('exit 0 at once after Ctrl-C', async (t) => {
     const before = performance.now()
 
     const { code, stderr } = await service.stop('SIGINT')
@@ -85,9 +85,9 @@ t.test('a later start on the same data', async (t) => {
   for (const [situation, signal] of [
     ['after Ctrl-C', 'SIGINT'],
     ['after kill -9', 'SIGKILL'],
-    ['after kill -9 of that one', 'SIGKILL'],
+    ['after a second kill -9', 'SIGKILL'],
   ] as const) {
-    t.test(`${situation}: sessions and accounts are still there, and no password is printed`, async (t) => {
+    t.test(`keeps sessions and accounts, and prints no password, ${situation}`, async (t) => {
       await home.current().stop(signal)
       const before = performance.now()
 
@@ -105,7 +105,7 @@ t.test('a later start on the same data', async (t) => {
     })
   }
 
-  t.test('the demo password still works, and ends the earlier session', async (t) => {
+  t.test('200 for the demo password, which ends the earlier session', async (t) => {
     const answer = await login(home.current(), DEMO_MOBILE, password)
 
     t.equal(answer.status, 200)
@@ -113,7 +113,7 @@ t.test('a later start on the same data', async (t) => {
   })
 })
 
-t.test('a first start that could not listen: the next one still gives a password that works', async (t) => {
+t.test('prints a password that works, at the start after one that could not listen', async (t) => {
   const home = createHome(t)
   const taken = await startService(t, { env: { DATA_DIR: join(temporaryDirectory(), 'd') } })
   const failed = await spawnCli(['serve'], { cwd: home.cwd, env: { PORT: String(taken.port) } }).exited
@@ -129,13 +129,13 @@ function modeOf(path: string): string {
   return (statSync(path).mode & 0o777).toString(8)
 }
 
-/** Root may read everything, so that another user has to try. */
+/** Root may read everything, so another user tries. */
 function reachableByOthers(path: string): boolean {
   if (process.getuid?.() !== 0) return false
   return spawnSync('stat', [path], { uid: 65534, gid: 65534 }).status === 0
 }
 
-t.test('a signing key that is not UTF-8 any more is refused, and not read as another', async (t) => {
+t.test('rejects a signing key that is no longer UTF-8, instead of reading another key', async (t) => {
   const dataDir = temporaryDirectory()
   const path = join(dataDir, 'jwt_secret')
   const secret = await ownSecret(dataDir)

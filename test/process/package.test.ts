@@ -8,7 +8,7 @@ import { readProject } from '../support/siblings.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-t.test('the packed service has its command line', async (t) => {
+t.test('packs the command line, and no client', async (t) => {
   const pack = ['pack', '--ignore-scripts', '--dry-run', '--json']
   const [{ files }] = JSON.parse(execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }))
   const paths = files.map(({ path }: { path: string }) => path)
@@ -17,7 +17,7 @@ t.test('the packed service has its command line', async (t) => {
   t.notOk(paths.some((path: string) => path.startsWith('clients/')))
 })
 
-t.test('its contract can be imported, and nothing of its code', async (t) => {
+t.test('exports the OpenAPI document, and no code', async (t) => {
   const directory = temporaryDirectory()
   const installed = join(directory, 'node_modules/auth-service')
   mkdirSync(installed, { recursive: true })

@@ -6,7 +6,7 @@ import { spawnProgram } from '../support/service-process.js'
 const GUIDE = readFileSync(new URL('../../docs/siblings.md', import.meta.url), 'utf8')
 const EXAMPLES = [...GUIDE.matchAll(/<!-- run: (\S+) -->\n```\w+\n(.*?)```/gs)]
 
-/** How each program is told to run a text. */
+/** The command line that runs a text in each language. */
 const INTERPRETERS: Record<string, (text: string) => [string, string[]]> = {
   sh: (text) => ['sh', ['-c', text]],
   node: (text) => [process.execPath, ['--input-type=module', '-e', text]],

@@ -4,16 +4,16 @@ import { environmentOf, startBackends } from '../helper.js'
 import { childrenOf, freePort, type Server, startPostgres, startRedis, until } from '../support/servers.js'
 import { type Exit, type Running, runCli, spawnCli } from '../support/service-process.js'
 
-/** Redis or PostgreSQL has to be there for so long before the start gives up. */
+/** How long a start waits for Redis or PostgreSQL before it gives up. */
 const GIVES_UP_AFTER_MS = 60_000
 
-/** "Within about a second" of the store being back, with room for a machine that runs other tests. */
+/** The promised second after a store is back, with slack for a busy machine. */
 const NOTICED_WITHIN_MS = 2000
 
 const { databaseUrl, redis } = await startBackends(t)
 const env = environmentOf({ databaseUrl, redis })
 
-t.test('1 after a minute in which a store never came', async (t) => {
+t.test('exit 1 after a minute without a store', async (t) => {
   // Both minutes pass at the same time.
   t.setTimeout(2 * GIVES_UP_AFTER_MS)
   const nobody = await freePort()
@@ -31,7 +31,7 @@ t.test('1 after a minute in which a store never came', async (t) => {
   )
 
   for (const { store, exit, ms } of exits) {
-    t.test(`without ${store}: one line a second names it, and one at the end`, async (t) => {
+    t.test(`logs ${store} once a second, and ends with one line on standard error`, async (t) => {
       const lines = waitingLines(exit)
 
       t.ok(ms > GIVES_UP_AFTER_MS - 1000 && ms < GIVES_UP_AFTER_MS + 5000, `ended after ${Math.round(ms)} ms`)
@@ -50,7 +50,7 @@ t.test('1 after a minute in which a store never came', async (t) => {
   }
 })
 
-t.test('Redis comes later than the service', async (t) => {
+t.test('listens soon after Redis has come', async (t) => {
   const redisPort = await freePort()
   const service = await startWaiting(t, { ...env, REDIS_URL: `redis://127.0.0.1:${redisPort}` })
   await until(() => saidTwice(service, 'Redis'))
@@ -61,7 +61,7 @@ t.test('Redis comes later than the service', async (t) => {
   await listensSoon(t, service)
 })
 
-t.test('Redis hangs at first', async (t) => {
+t.test('listens soon after a hanging Redis goes on', async (t) => {
   const hanging = await startRedis()
   t.teardown(() => hanging.stop())
   hanging.process.kill('SIGSTOP')
@@ -73,7 +73,7 @@ t.test('Redis hangs at first', async (t) => {
   await listensSoon(t, service)
 })
 
-t.test('PostgreSQL hangs at first, for serve and for migrate', async (t) => {
+t.test('serve listens and migrate ends soon after a hanging PostgreSQL goes on', async (t) => {
   const hanging = await startPostgres()
   t.teardown(() => hanging.stop())
   await runCli(['migrate'], { ...env, DATABASE_URL: hanging.url })
@@ -90,7 +90,7 @@ t.test('PostgreSQL hangs at first, for serve and for migrate', async (t) => {
 })
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} while it waits: it ends at once, without a word of complaint`, async (t) => {
+  t.test(`ends at once, without an error, after ${signal} while it waits`, async (t) => {
     const service = await startWaiting(t, { ...env, REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
     await until(() => saidTwice(service, 'Redis'))
     const before = performance.now()
@@ -104,7 +104,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 type Waiting = Running & { url: string }
 
-/** A service of which nobody expects yet that it listens. */
+/** A service that need not listen yet. */
 async function startWaiting(t: Test, env: NodeJS.ProcessEnv): Promise<Waiting> {
   const port = await freePort()
   const service = spawnCli(['serve'], { env: { ...env, PORT: String(port) } })
@@ -133,7 +133,7 @@ function waitingLines({ stdout }: Pick<Exit, 'stdout'>): { time: number; msg: st
   return lines.map((line) => JSON.parse(line)).map(({ time, msg }) => ({ time: Date.parse(time), msg }))
 }
 
-/** Stops or wakes a PostgreSQL with all of its processes. */
+/** Signals all processes of a PostgreSQL. */
 function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
   for (const id of [pid, ...childrenOf(pid)]) process.kill(id, signal)
 }

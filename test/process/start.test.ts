@@ -13,7 +13,7 @@ import { startPostgresWithPasswords } from '../support/topologies.js'
 const backends = await startBackends(t)
 const env = { ...environmentOf(backends), PORT: '0' }
 
-t.test('serve, with both stores there and migrated', async (t) => {
+t.test('200 from /readyz, then exit 0 after SIGTERM, with both stores there and migrated', async (t) => {
   const service = await startService(t, { env: { ...env, PORT: undefined } })
 
   const ready = await fetch(`${service.url}/readyz`)
@@ -24,7 +24,7 @@ t.test('serve, with both stores there and migrated', async (t) => {
   t.equal(stderr, '')
 })
 
-t.test('1 and one line that says what to do', async (t) => {
+t.test('exit 1 at once with one line that says what to do', async (t) => {
   t.test('the port is in use', async (t) => {
     const occupant = createServer().listen(0, '127.0.0.1')
     await once(occupant, 'listening')
@@ -42,14 +42,14 @@ t.test('1 and one line that says what to do', async (t) => {
     refusedAtOnce(t, exit, /HOST: 192\.0\.2\.1/)
   })
 
-  t.test('a setting is wrong: no value is printed', async (t) => {
+  t.test('a setting is wrong, and no value is printed', async (t) => {
     const exit = await runCli(['serve'], { ...env, JWT_SECRET: 'hunter2', PORT: 'hunter2' })
 
     refusedAtOnce(t, exit, /PORT: .*JWT_SECRET: |JWT_SECRET: .*PORT: /)
     t.notMatch(exit.stderr, 'hunter2')
   })
 
-  t.test('TRUST_PROXY is everybody', async (t) => {
+  t.test('TRUST_PROXY covers every address', async (t) => {
     for (const TRUST_PROXY of ['0.0.0.0/0', '::/0', '::ffff:0:0/96']) {
       refusedAtOnce(
         t,
@@ -59,7 +59,7 @@ t.test('1 and one line that says what to do', async (t) => {
     }
   })
 
-  t.test('a password in a URL is not escaped: no part of it is printed', async (t) => {
+  t.test('a password in a URL is not escaped, and no part of it is printed', async (t) => {
     const wrong = [
       { DATABASE_URL: 'postgres://auth:hun@ter2@127.0.0.1/auth' },
       { DATABASE_URL: 'postgres://auth:50%hunter2@127.0.0.1/auth' },
@@ -89,7 +89,7 @@ t.test('1 and one line that says what to do', async (t) => {
     refusedAtOnce(t, exit, /schema is not up to date: run auth-service migrate/)
   })
 
-  t.test('the schema is of a newer version, for serve and for migrate', async (t) => {
+  t.test('the schema is newer, for serve and for migrate', async (t) => {
     const { databaseUrl, sql } = await startBackends(t)
     await sql`insert into drizzle.__drizzle_migrations (hash, created_at)
       select 'of a later version', max(created_at) + 1 from drizzle.__drizzle_migrations`
@@ -102,7 +102,7 @@ t.test('1 and one line that says what to do', async (t) => {
     refusedAtOnce(t, migrate, /schema is newer/)
   })
 
-  t.test('there is no such database', async (t) => {
+  t.test('the database does not exist', async (t) => {
     const DATABASE_URL = backends.databaseUrl.replace(/[^/]+$/, 'no_such_database')
 
     const exits = await Promise.all(
@@ -131,7 +131,7 @@ t.test('1 and one line that says what to do', async (t) => {
     t.equal(right?.code, 0, `${right?.stderr}`)
   })
 
-  t.test('Redis wants another password, which is not printed', async (t) => {
+  t.test('the Redis password is wrong, and is not printed', async (t) => {
     const redis = await startRedis({ args: ['--requirepass', 'right'] })
     t.teardown(() => redis.stop())
     const as = (who: string) => redis.url.replace('redis://', `redis://${who}`)
@@ -158,29 +158,32 @@ t.test('1 and one line that says what to do', async (t) => {
 })
 
 t.test('migrate', async (t) => {
-  t.test('0 for each of several at once on an empty database, and each migration runs once', async (t) => {
-    const DATABASE_URL = await emptyDatabase(t)
+  t.test(
+    'exit 0 for each of five parallel runs on an empty database; each migration runs once',
+    async (t) => {
+      const DATABASE_URL = await emptyDatabase(t)
 
-    const exits = await Promise.all(
-      Array.from({ length: 5 }, () => runCli(['migrate'], { ...env, DATABASE_URL })),
-    )
+      const exits = await Promise.all(
+        Array.from({ length: 5 }, () => runCli(['migrate'], { ...env, DATABASE_URL })),
+      )
 
-    for (const { code, stdout, stderr } of exits) {
-      t.equal(code, 0, stderr)
-      t.match(stdout, /^the database schema is up to date\n$/m)
-    }
-    const sql = postgres(DATABASE_URL, { max: 1 })
-    t.teardown(() => sql.end())
-    const rows =
-      await sql`select hash, count(*)::int as times from drizzle.__drizzle_migrations group by hash`
-    t.ok(rows.length > 0)
-    t.same(
-      rows.filter(({ times }) => times !== 1),
-      [],
-    )
-  })
+      for (const { code, stdout, stderr } of exits) {
+        t.equal(code, 0, stderr)
+        t.match(stdout, /^the database schema is up to date\n$/m)
+      }
+      const sql = postgres(DATABASE_URL, { max: 1 })
+      t.teardown(() => sql.end())
+      const rows =
+        await sql`select hash, count(*)::int as times from drizzle.__drizzle_migrations group by hash`
+      t.ok(rows.length > 0)
+      t.same(
+        rows.filter(({ times }) => times !== 1),
+        [],
+      )
+    },
+  )
 
-  t.test('0 again on the same database, which then serves', async (t) => {
+  t.test('exit 0 again on the same database, with which serve is ready', async (t) => {
     const DATABASE_URL = await emptyDatabase(t)
     await runCli(['migrate'], { ...env, DATABASE_URL })
 
@@ -192,7 +195,7 @@ t.test('migrate', async (t) => {
   })
 })
 
-/** One line for the operator, a failing exit code, and no minute of waiting for what waiting does not cure. */
+/** Exit 1 with one line for the operator, without waiting for what waiting does not cure. */
 function refusedAtOnce(t: Test, exit: Exit | undefined, why: RegExp): void {
   const { code, stdout, stderr } = exit ?? { code: null, stdout: '', stderr: '' }
   t.equal(code, 1)

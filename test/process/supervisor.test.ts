@@ -34,7 +34,7 @@ t.test('WEB_CONCURRENCY', async (t) => {
     }
   })
 
-  t.test('a process that is killed is replaced, and the others go on', async (t) => {
+  t.test('replaces a process that is killed, while the others go on', async (t) => {
     const service = await startAll(t, backends)
     const token = await logIn(service.url)
     const [victim] = childrenOf(service.pid)
@@ -45,7 +45,7 @@ t.test('WEB_CONCURRENCY', async (t) => {
     t.notOk(childrenOf(service.pid).includes(victim ?? 0))
   })
 
-  t.test('a process that is stuck is replaced', async (t) => {
+  t.test('replaces a process that is stuck', async (t) => {
     const service = await startAll(t, backends)
     const [victim] = childrenOf(service.pid)
     process.kill(victim ?? 0, 'SIGSTOP')
@@ -56,28 +56,31 @@ t.test('WEB_CONCURRENCY', async (t) => {
   })
 
   for (const whole of [false, true]) {
-    t.test(`SIGTERM to ${whole ? 'the whole group' : 'the supervisor alone'} ends all, exit 0`, async (t) => {
-      const service = await startAll(t, backends)
-      const children = childrenOf(service.pid)
-      const login = send(service.url, 'POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } })
-      await sleep(20)
-      if (whole) for (const child of children) process.kill(child, 'SIGTERM')
-      const { code, signal, stderr } = await service.stop('SIGTERM')
-      t.equal(code, 0, `${signal} ${stderr}`)
-      t.match((await login).status, /^(200|503)$/)
-      await until(() => {
-        for (const child of children) assert.throws(() => process.kill(child, 0))
-      })
-    })
+    t.test(
+      `exit 0 of all processes after SIGTERM to ${whole ? 'the whole group' : 'the supervisor alone'}`,
+      async (t) => {
+        const service = await startAll(t, backends)
+        const children = childrenOf(service.pid)
+        const login = send(service.url, 'POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } })
+        await sleep(20)
+        if (whole) for (const child of children) process.kill(child, 'SIGTERM')
+        const { code, signal, stderr } = await service.stop('SIGTERM')
+        t.equal(code, 0, `${signal} ${stderr}`)
+        t.match((await login).status, /^(200|503)$/)
+        await until(() => {
+          for (const child of children) assert.throws(() => process.kill(child, 0))
+        })
+      },
+    )
   }
 
-  t.test('SIGTERM while processes are still starting ends all, exit 0', async (t) => {
+  t.test('exit 0 after SIGTERM while processes are still starting', async (t) => {
     const service = await startService(t, { env: environment(backends) })
     const { code, signal, stderr } = await service.stop('SIGTERM')
     t.equal(code, 0, `${signal} ${stderr}`)
   })
 
-  t.test('SIGTERM while the first process waits for a store ends all, exit 0', async (t) => {
+  t.test('exit 0 after SIGTERM while the first process waits for a store', async (t) => {
     const nobody = `redis://127.0.0.1:${await freePort()}`
     const running = spawnCli(['serve'], { env: { ...environment(backends), REDIS_URL: nobody, PORT: '0' } })
     await until(() => assert.match(running.stdout(), /waiting for Redis/))
@@ -85,14 +88,14 @@ t.test('WEB_CONCURRENCY', async (t) => {
     t.equal(code, 0, `${signal} ${stderr}`)
   })
 
-  t.test('what keeps it from starting is said once', async (t) => {
+  t.test('exit 1 with one line where the port is in use', async (t) => {
     const service = await startAll(t, backends)
     const { code, stderr } = await runCli(['serve'], { ...environment(backends), PORT: String(service.port) })
     t.equal(code, 1)
     t.match(stderr, /^auth-service: port \d+ on 127\.0\.0\.1 is in use by another process: [^\n]*\n$/)
   })
 
-  t.test('embedded stores live in one process', async (t) => {
+  t.test('exit 1 for several processes with embedded stores', async (t) => {
     const { code, stderr } = await runCli(['serve'], { WEB_CONCURRENCY: '2' })
     t.equal(code, 1)
     t.match(stderr, /WEB_CONCURRENCY: several processes need DATABASE_URL and REDIS_URL/)
@@ -105,7 +108,7 @@ async function startAll(t: Parameters<typeof startService>[0], backends: Backend
   return service
 }
 
-/** The processes but the one that was stuck: until it is reaped, it is still listed. */
+/** The processes without the stuck one, which is listed until it is reaped. */
 function living({ pid }: ServiceProcess, stuck: number | undefined): number[] {
   return childrenOf(pid).filter((child) => child !== stuck)
 }

@@ -2,8 +2,8 @@ import t from 'tap'
 import { spawnProgram } from '../support/service-process.js'
 
 /**
- * Ticks with full collections between them, when no tick is alive. Then V8 prints what it remembers of `process.nextTick`:
- * MEGAMORPHIC at a place of its code is the slow way, for good.
+ * Runs full collections while no TickObject is alive, then has V8 print the feedback of
+ * `process.nextTick`: a place of its code that is MEGAMORPHIC stays on the slow path.
  */
 const TICKS_AND_COLLECTIONS = `
   import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,7 +20,10 @@ const TUNED = `
   tuneV8()
 `
 
-/** A function that runs once, and then enough garbage for several full collections. V8 prints whether it has its code still. */
+/**
+ * Runs a function once, makes garbage for several full collections, then has V8 print whether the
+ * function still has its bytecode.
+ */
 const ONCE_AND_GARBAGE = `
   import { setImmediate as turn } from 'node:timers/promises'
   function once() {}
@@ -32,7 +35,7 @@ const ONCE_AND_GARBAGE = `
   %DebugPrint(once)
 `
 
-/** A hundred thousand objects from one place of the code, all of them kept. */
+/** Keeps a hundred thousand objects of one allocation site. */
 const KEPT_OBJECTS = `
   import { setImmediate as turn } from 'node:timers/promises'
   const kept = []
@@ -54,7 +57,7 @@ async function hasItsCode(script: string): Promise<boolean> {
   return stdout.includes('- bytecode:')
 }
 
-/** Places of the code whose objects V8 decided to make old at birth. */
+/** The number of allocation sites that V8 decided to pretenure. */
 async function placesOfOldObjects(script: string): Promise<number> {
   const { code, stdout, stderr } = await run(
     script,
@@ -72,26 +75,26 @@ async function slowPlaces(script: string): Promise<number> {
   return places.filter((state) => state === 'MEGAMORPHIC').length
 }
 
-t.test('the shape of ticks outlives a full collection', async (t) => {
+t.test('keeps process.nextTick off the slow path after full collections, with tuneV8', async (t) => {
   t.equal(await slowPlaces(TUNED + TICKS_AND_COLLECTIONS), 0)
 })
 
-t.test('which it does not where none is kept', async (t) => {
+t.test('leaves process.nextTick on the slow path without tuneV8', async (t) => {
   t.ok((await slowPlaces(TICKS_AND_COLLECTIONS)) > 0, 'else nothing has to be kept any more')
 })
 
-t.test('a function that nobody called for a while keeps its code', async (t) => {
+t.test('keeps the bytecode of a function that is not called, with tuneV8', async (t) => {
   t.ok(await hasItsCode(TUNED + ONCE_AND_GARBAGE))
 })
 
-t.test('which it does not where V8 is told nothing', async (t) => {
+t.test('flushes the bytecode of a function that is not called, without tuneV8', async (t) => {
   t.notOk(await hasItsCode(ONCE_AND_GARBAGE), 'else nothing has to be told any more')
 })
 
-t.test('nothing is made old at birth', async (t) => {
+t.test('pretenures nothing, with tuneV8', async (t) => {
   t.equal(await placesOfOldObjects(TUNED + KEPT_OBJECTS), 0)
 })
 
-t.test('which it is where V8 is told nothing', async (t) => {
+t.test('pretenures kept objects, without tuneV8', async (t) => {
   t.ok((await placesOfOldObjects(KEPT_OBJECTS)) > 0, 'else nothing has to be told any more')
 })
