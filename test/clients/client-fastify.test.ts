@@ -11,13 +11,13 @@ import { watchTraffic } from '../support/stand-in.js'
 
 const OTHER = '+8613800138001'
 
-t.test('a sibling whose routes are behind requireSession', async (t) => {
+t.test('a sibling service whose routes are behind requireSession', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const { url } = await sibling(t, service)
   const mine = (token: string) => send(url, 'GET', '/mine', { token })
 
-  t.test('200 and whose request it is', async (t) => {
+  t.test('200 with the session of the request', async (t) => {
     const token = await service.login()
     const { jti, exp, data } = claimsOf(token)
 
@@ -37,7 +37,7 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
     }
   })
 
-  t.test('401 for a token in a trailer: only headers count', async (t) => {
+  t.test('401 for a token in a trailer', async (t) => {
     const headers = ['Connection: close', 'Content-Type: text/plain', 'Transfer-Encoding: chunked']
     const body = `1\r\nx\r\n0\r\nAuthorization: Bearer ${await service.login()}\r\n\r\n`
 
@@ -50,7 +50,7 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
     }
   })
 
-  t.test('401 and all that the service itself would say, header by header', async (t) => {
+  t.test('401 with the body and the headers of /identify', async (t) => {
     await service.addUser({ mobile: OTHER })
     const ended = await service.login({ mobile: OTHER })
     await service.logout(ended)
@@ -92,11 +92,11 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
     t.match(answers, [{ status: 401, text: /"token_missing"/ }])
   })
 
-  t.test('the routes outside its scope ask for nothing', async (t) => {
+  t.test('200 without a token from routes outside its scope', async (t) => {
     t.equal((await send(url, 'GET', '/anyone')).status, 200)
   })
 
-  t.test('the routes inside say so in the OpenAPI document', async (t) => {
+  t.test('documents the security of the routes inside its scope', async (t) => {
     const { body } = await send(url, 'GET', '/openapi')
 
     t.strictSame(body.paths['/mine'].get.security, [{ bearer: [] }, { jwt: [] }])
@@ -106,27 +106,30 @@ t.test('a sibling whose routes are behind requireSession', async (t) => {
   })
 })
 
-t.test('503 in the service’s form while nobody knows, and the reason in the sibling’s log', async (t) => {
-  const service = await build(t)
-  await service.addUser()
-  const token = await service.login()
-  const { url, lines } = await sibling(t, service)
-  service.redis.process.kill('SIGSTOP')
+t.test(
+  '503 with the body and headers of the service while Redis hangs, and the reason in the log',
+  async (t) => {
+    const service = await build(t)
+    await service.addUser()
+    const token = await service.login()
+    const { url, lines } = await sibling(t, service)
+    service.redis.process.kill('SIGSTOP')
 
-  const [ours, theirs] = await Promise.all([send(url, 'GET', '/mine', { token }), service.identify(token)])
+    const [ours, theirs] = await Promise.all([send(url, 'GET', '/mine', { token }), service.identify(token)])
 
-  t.equal(ours.status, 503)
-  t.equal(ours.text, theirs.text)
-  for (const name of ['www-authenticate', 'cache-control', 'content-type', 'retry-after']) {
-    t.equal(ours.headers.get(name), theirs.headers.get(name), name)
-  }
-  t.match(lines(), [{ level: 40, msg: 'session not checked', reason: 'auth-service answered 503' }])
-  t.notMatch(JSON.stringify(lines()), token)
-  service.redis.process.kill('SIGCONT')
-  await until(async () => assert.equal((await send(url, 'GET', '/mine', { token })).status, 200))
-})
+    t.equal(ours.status, 503)
+    t.equal(ours.text, theirs.text)
+    for (const name of ['www-authenticate', 'cache-control', 'content-type', 'retry-after']) {
+      t.equal(ours.headers.get(name), theirs.headers.get(name), name)
+    }
+    t.match(lines(), [{ level: 40, msg: 'session not checked', reason: 'auth-service answered 503' }])
+    t.notMatch(JSON.stringify(lines()), token)
+    service.redis.process.kill('SIGCONT')
+    await until(async () => assert.equal((await send(url, 'GET', '/mine', { token })).status, 200))
+  },
+)
 
-t.test('closing the sibling closes its connections to the service', async (t) => {
+t.test('closes its connections to the service when the sibling service closes', async (t) => {
   const service = await build(t)
   await service.addUser()
   const traffic = watchTraffic(service.app.server)
@@ -141,7 +144,7 @@ t.test('closing the sibling closes its connections to the service', async (t) =>
   await until(() => assert.equal(traffic.open, 1))
 })
 
-t.test('what already has a request.session keeps the sibling from starting', async (t) => {
+t.test('FST_ERR_DEC_ALREADY_PRESENT where something else decorates requests with a session', async (t) => {
   const app = Fastify()
   app.decorateRequest('session')
 
@@ -150,7 +153,7 @@ t.test('what already has a request.session keeps the sibling from starting', asy
   })
 })
 
-/** A service of the platform's that has habits of its own: a log, an error handler, schemas for its failures. */
+/** A sibling service with a log, an error handler and schemas for failures of its own. */
 async function sibling(t: Test, service: Service) {
   const written: string[] = []
   const app: FastifyInstance = Fastify({

@@ -10,7 +10,7 @@ t.test('calls about one token', async (t) => {
   await service.addUser()
   const traffic = watchTraffic(service.app.server)
 
-  t.test('that come together are one request', async (t) => {
+  t.test('share one request where they come together', async (t) => {
     const { verify } = verifierFor(t, { url: service.url })
     const token = await service.login()
     const before = traffic.requests
@@ -21,27 +21,30 @@ t.test('calls about one token', async (t) => {
     t.equal(new Set(sessions.map(({ sessionId }) => sessionId)).size, 1)
   })
 
-  t.test('that come while it is under way share the next one, and never its answer', async (t) => {
-    const gate = await answerGate(t, service.url)
-    const { verify } = verifierFor(t, { url: gate.url })
-    const token = await service.login()
-    gate.hold()
-    const before = traffic.requests
-    const early = [verify(token), verify(token)]
-    await until(() => assert.equal(gate.kept(), 1))
+  t.test(
+    'share the next request, never the answer of the one under way, where they come later',
+    async (t) => {
+      const gate = await answerGate(t, service.url)
+      const { verify } = verifierFor(t, { url: gate.url })
+      const token = await service.login()
+      gate.hold()
+      const before = traffic.requests
+      const early = [verify(token), verify(token)]
+      await until(() => assert.equal(gate.kept(), 1))
 
-    // The answer, 200, is on its way; what happens now is later.
-    t.equal((await service.logout(token)).status, 200)
-    const late = Array.from({ length: 50 }, () => verify(token))
-    const others = Promise.allSettled(late)
-    gate.release()
+      // The answer, 200, is on its way: the logout and the calls below come after it.
+      t.equal((await service.logout(token)).status, 200)
+      const late = Array.from({ length: 50 }, () => verify(token))
+      const others = Promise.allSettled(late)
+      gate.release()
 
-    for (const session of await Promise.all(early)) t.ok(session)
-    for (const answer of await others) t.match(answer, { reason: { error: 'session_ended' } })
-    t.equal(traffic.requests - before, 1 + 1 + 1, 'the early ones, the logout, the late ones')
-  })
+      for (const session of await Promise.all(early)) t.ok(session)
+      for (const answer of await others) t.match(answer, { reason: { error: 'session_ended' } })
+      t.equal(traffic.requests - before, 1 + 1 + 1, 'the early ones, the logout, the late ones')
+    },
+  )
 
-  t.test('of which the first fails are asked again', async (t) => {
+  t.test('ask again where the request before them failed', async (t) => {
     const gate = await answerGate(t, service.url)
     const { verify } = verifierFor(t, { url: gate.url })
     const token = await service.login()
@@ -56,7 +59,7 @@ t.test('calls about one token', async (t) => {
     t.ok(await late)
   })
 
-  t.test('are refused by each that begins after a logout was answered', async (t) => {
+  t.test('are refused where they begin after a logout was answered', async (t) => {
     const { verify } = verifierFor(t, { url: service.url })
     const seen = { accepted: 0, refused: 0 }
     for (let round = 0; round < 10; round++) {
@@ -85,7 +88,7 @@ t.test('calls about one token', async (t) => {
   })
 })
 
-t.test('calls about different tokens are requests of their own', async (t) => {
+t.test('calls about different tokens make requests of their own', async (t) => {
   const service = await build(t)
   await service.addUser()
   await service.addUser({ mobile: '+8613800138001' })

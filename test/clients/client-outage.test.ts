@@ -10,21 +10,21 @@ import { freePort, until } from '../support/servers.js'
 import { startService } from '../support/service-process.js'
 import { standIn, tcpStandIn } from '../support/stand-in.js'
 
-t.test('the service is not there', async (t) => {
+t.test('ServiceUnavailable where nothing listens', async (t) => {
   const { verify } = verifierFor(t, { url: `http://127.0.0.1:${await freePort()}` })
 
   await t.rejects(verify(TOKEN), { name: 'ServiceUnavailable', retryAfter: 1, reason: /ECONNREFUSED/ })
 })
 
 t.test('the service accepts and never answers', async (t) => {
-  t.test('each call ends in its own time, and its connection is closed', async (t) => {
+  t.test('ends each call at its own timeout, and closes its connection', async (t) => {
     const { url, traffic } = await tcpStandIn(t, (socket) => void socket.resume())
     const { verify } = verifierFor(t, { url, timeoutMs: 2000 })
 
     const first = timed(verify(TOKEN))
     await until(() => assert.equal(traffic.connections, 1))
     await sleep(1000)
-    // Behind the first, whose request ends only after half of this one's time.
+    // Queued behind the first call, whose request ends only after half of this call's time.
     const second = timed(verify(TOKEN))
 
     for (const { error, ms } of await Promise.all([first, second])) {
@@ -34,7 +34,7 @@ t.test('the service accepts and never answers', async (t) => {
     await until(() => assert.equal(traffic.open, 0))
   })
 
-  t.test('without a limit of the caller’s it is a second', async (t) => {
+  t.test('ends a call after a second without timeoutMs', async (t) => {
     const { url } = await tcpStandIn(t, (socket) => void socket.resume())
     const { verify } = createVerifier({ url })
 
@@ -44,7 +44,7 @@ t.test('the service accepts and never answers', async (t) => {
     t.ok(ms > 950 && ms < 5000, `after ${ms} ms`)
   })
 
-  t.test('more calls than there are connections end in time too', async (t) => {
+  t.test('ends more calls than there are connections in time', async (t) => {
     const { url, traffic } = await tcpStandIn(t, (socket) => void socket.resume())
     const { verify } = verifierFor(t, { url, timeoutMs: 1000 })
 
@@ -58,7 +58,7 @@ t.test('the service accepts and never answers', async (t) => {
   })
 })
 
-t.test('an answer that comes byte by byte is too late as a whole', async (t) => {
+t.test('ServiceUnavailable in time for an answer that comes byte by byte', async (t) => {
   const { url } = await standIn(t, async (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
     while (!response.destroyed) {
@@ -74,8 +74,8 @@ t.test('an answer that comes byte by byte is too late as a whole', async (t) => 
   t.ok(ms < 3000, `after ${ms} ms`)
 })
 
-t.test('a connection that was closed just as it was used again', async (t) => {
-  t.test('is no outage: the question is asked on a new one', async (t) => {
+t.test('a connection that the service closes just as it is used again', async (t) => {
+  t.test('asks again on a new connection', async (t) => {
     const { url, traffic } = await standIn(t, firstOfEachConnection())
     const { verify } = verifierFor(t, { url })
 
@@ -84,7 +84,7 @@ t.test('a connection that was closed just as it was used again', async (t) => {
     t.equal(traffic.connections, 3)
   })
 
-  t.test('a new one that is closed as well is one', async (t) => {
+  t.test('ServiceUnavailable where a new connection is closed as well', async (t) => {
     const { url, traffic } = await standIn(t, (request) => void request.socket.destroy())
     const { verify } = verifierFor(t, { url })
 
@@ -94,7 +94,7 @@ t.test('a connection that was closed just as it was used again', async (t) => {
   })
 })
 
-t.test('the service is stopped and started again', async (t) => {
+t.test('ServiceUnavailable while the service is stopped, a session once it is started again', async (t) => {
   const backends = await startBackends(t)
   await userInserter(backends.sql)()
   const env = {

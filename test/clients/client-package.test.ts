@@ -13,7 +13,7 @@ const NAME = '@auth-service/client'
 const WITHOUT_FASTIFY = `const token = 'x.y.z'
 ${marked(readProject('clients/node/README.md'), 'compile')}`
 
-t.test('the package holds what was built of its own sources, and nothing else', async (t) => {
+t.test('packs what was built of its own sources, and nothing else', async (t) => {
   const list = execFileSync('tar', ['-tzf', packedClient()], { encoding: 'utf8' }).trim().split('\n')
   const built = readdirSync(join(ROOT, 'clients/node/src')).flatMap((file) =>
     ['.js', '.d.ts'].map((ending) => `dist/${basename(file, '.ts')}${ending}`),
@@ -25,7 +25,7 @@ t.test('the package holds what was built of its own sources, and nothing else', 
   )
 })
 
-t.test('installing it brings nothing else', async (t) => {
+t.test('installs no other package', async (t) => {
   const modules = join(projectWithClient(), 'node_modules')
   const lock = JSON.parse(readFileSync(join(modules, '.package-lock.json'), 'utf8'))
 
@@ -34,7 +34,7 @@ t.test('installing it brings nothing else', async (t) => {
   t.strictSame(readdirSync(join(modules, '@auth-service')), ['client'])
 })
 
-t.test('it asks without Fastify, and its plugin loads without anything either', async (t) => {
+t.test('asks without Fastify installed, and its plugin loads without Fastify', async (t) => {
   const { code, stdout, stderr } = await node(
     projectWithClient(),
     `import * as client from '${NAME}'
@@ -48,14 +48,14 @@ t.test('it asks without Fastify, and its plugin loads without anything either', 
   t.equal(stdout, 'ServiceUnavailable,TokenRefused,createVerifier requireSession,securitySchemes\ntrue\n')
 })
 
-t.test('nothing else of its code can be imported', async (t) => {
+t.test('exports nothing else of its code', async (t) => {
   const project = projectWithClient()
   for (const path of [`${NAME}/dist/verifier.js`, `${NAME}/bearer-token`]) {
     t.match((await node(project, `import '${path}'`)).stderr, 'ERR_PACKAGE_PATH_NOT_EXPORTED', path)
   }
 })
 
-t.test('a sibling in strict TypeScript compiles against its types', async (t) => {
+t.test('compiles the examples in strict TypeScript, and rejects wrong types', async (t) => {
   const project = typed(projectWithClient('fastify', '@types/node'))
   const { code, stdout } = await compile(project, {
     'the-example': readProject('examples/fastify/server.js'),
@@ -74,7 +74,7 @@ t.test('a sibling in strict TypeScript compiles against its types', async (t) =>
   t.match(wrong.stdout, /TS1360(.|\n)*TS2345/, 'and against nothing looser')
 })
 
-t.test('without Fastify, and without types of Node.js, the types of the question are whole', async (t) => {
+t.test('compiles without Fastify and without the types of Node.js', async (t) => {
   const project = typed(projectWithClient(), { types: [], lib: ['es2023', 'dom'] })
 
   const { code, stdout } = await compile(project, { 'without-fastify': WITHOUT_FASTIFY })
@@ -86,7 +86,7 @@ function node(project: string, text: string) {
   return spawnProgram(process.execPath, ['--input-type=module', '-e', text], { cwd: project }).exited
 }
 
-/** The project, with strict settings for the compiler, which looks into the types of libraries too. */
+/** The project with strict compiler settings, which check the types of libraries too. */
 function typed(project: string, others: object = { types: ['node'] }): string {
   const compilerOptions = { strict: true, module: 'nodenext', target: 'es2023', noEmit: true, ...others }
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['modules'] }))

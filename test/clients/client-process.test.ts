@@ -10,7 +10,7 @@ import { listen, tcpStandIn } from '../support/stand-in.js'
 
 const CLIENT = import.meta.resolve('@auth-service/client')
 
-t.test('a process that has asked ends by itself, with and without close()', async (t) => {
+t.test('exit 0 of a process that has asked, with and without close()', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const token = await service.login()
@@ -25,7 +25,7 @@ t.test('a process that has asked ends by itself, with and without close()', asyn
   }
 })
 
-t.test('close() ends what is under way: nothing is left unhandled, and the process ends', async (t) => {
+t.test('exit 0 after close() during calls, all of which reject with ServiceUnavailable', async (t) => {
   const { url } = await tcpStandIn(t, (socket) => void socket.resume())
   const started = performance.now()
 
@@ -44,7 +44,7 @@ t.test('close() ends what is under way: nothing is left unhandled, and the proce
   t.ok(performance.now() - started < 30_000, 'and not when the time is up')
 })
 
-t.test('a failure that several wait for is handled once by each, and by nobody else', async (t) => {
+t.test('exit 0 where several calls share a failure, without an unhandled rejection', async (t) => {
   const { code, stdout, stderr } = await run(`
     const { verify } = createVerifier({ url: 'http://127.0.0.1:9' })
     const call = (token) => verify(token).catch(({ name }) => console.log(name))
@@ -56,7 +56,7 @@ t.test('a failure that several wait for is handled once by each, and by nobody e
   t.strictSame(stdout.trimEnd().split('\n').sort(), [...Array(5).fill('ServiceUnavailable'), 'TokenRefused'])
 })
 
-t.test('https is asked only where its certificate is trusted', async (t) => {
+t.test('asks over https only where the certificate is trusted', async (t) => {
   const [key, cert] = makeCertificate()
   const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_request, response) =>
     answerJson(response, 200, LIVE),
@@ -70,7 +70,7 @@ t.test('https is asked only where its certificate is trusted', async (t) => {
   t.equal((await run(ask)).stdout, 'auth-service: DEPTH_ZERO_SELF_SIGNED_CERT\n')
 })
 
-/** The files of a key and of a certificate for it, signed with itself, for 127.0.0.1. */
+/** The files of a key and of its self-signed certificate for 127.0.0.1. */
 function makeCertificate(): [key: string, certificate: string] {
   const directory = temporaryDirectory()
   const files: [string, string] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]

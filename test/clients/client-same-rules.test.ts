@@ -9,8 +9,8 @@ import { build } from '../helper.js'
 import { exchange, request } from '../support/raw-http.js'
 import { readProject } from '../support/siblings.js'
 
-/** The client has rules of its own that the service has, too. What they do is compared here. */
-t.test('one token in a request, as a sibling sees it and as the service does', async (t) => {
+/** The client has its own copy of some rules of the service. These tests compare the two. */
+t.test('the token of a request, in a sibling service and in the service itself', async (t) => {
   const service = await build(t)
   await service.addUser()
   const url = await sibling(t, service.url)
@@ -24,14 +24,14 @@ t.test('one token in a request, as a sibling sees it and as the service does', a
     return seen
   }
 
-  t.test('200', async (t) => {
+  t.test('200 for a live token under either scheme', async (t) => {
     const values = ['Bearer @', 'bearer @', 'bEaReR @', 'JWT @', 'jwt   @', '  Bearer @  ', 'Bearer      @\t']
     for (const value of values) {
       t.match(await same(t, [`Authorization: ${value.replaceAll('@', token)}`]), { status: 200 })
     }
   })
 
-  t.test('401 token_missing', async (t) => {
+  t.test('401 token_missing for a header without exactly one token', async (t) => {
     const values = [
       ...['', 'Bearer', 'Bearer  ', '@', 'Bearer@', 'Token @', 'Basic @', 'DPoP @', 'xBearer @', 'Bearer, @'],
       ...['Bearer @ @', 'Bearer @,@', 'Bearer @, @', 'Bearer @ x', 'Bearer @,', 'Bearer ,@', 'Bearer\t@'],
@@ -56,7 +56,7 @@ t.test('one token in a request, as a sibling sees it and as the service does', a
     for (const lines of several) t.match(await same(t, lines), { status: 401, text: /"token_missing"/ })
   })
 
-  t.test('401 token_invalid', async (t) => {
+  t.test('401 token_invalid for a malformed token', async (t) => {
     for (const value of ['"@"', '@;x', '@=', '=@', '<@>', '@\xe9', '@\xff', '{}', 'null', 'undefined', '.']) {
       const seen = await same(t, [`Authorization: Bearer ${value.replaceAll('@', token)}`])
       t.match(seen, { status: 401, text: /"token_invalid"/ }, value)
@@ -76,7 +76,7 @@ t.test('one token in a request, as a sibling sees it and as the service does', a
   })
 })
 
-t.test('Accept-Language means the same to both: every two ranges', async (t) => {
+t.test('both choose the same language for every two ranges of Accept-Language', async (t) => {
   const tags = ['*', 'en', 'zh', 'EN-gb', 'zh-Hant-HK', 'fr', 'zha', 'x-zh', '', '"zh', '*-CN']
   const weights = ['', ';q=0', ';q=0.5', '; q = 0.9', ';Q=0.1', ';q', ';v=1;q=0.3', ';q=0.2;q=1', ';q="0.4"']
   const ranges = tags.flatMap((tag) => weights.map((weight) => tag + weight))
@@ -93,20 +93,20 @@ t.test('Accept-Language means the same to both: every two ranges', async (t) => 
   t.ok(values.some((value) => ours(value) === 'zh'))
 })
 
-t.test('messages are the service’s own', async (t) => {
+t.test('has the messages of the service', async (t) => {
   for (const [slug, message] of Object.entries(OURS)) {
     t.strictSame(message, THEIRS[slug as keyof typeof THEIRS], slug)
   }
   t.ok(Object.keys(OURS).length >= 7)
 })
 
-t.test('security schemes are those of the service’s OpenAPI document', async (t) => {
+t.test('has the security schemes of the OpenAPI document of the service', async (t) => {
   const { bearer, jwt } = JSON.parse(readProject('openapi/openapi.json')).components.securitySchemes
 
   t.strictSame(securitySchemes, { bearer, jwt })
 })
 
-/** A service of the platform's with one route. */
+/** A sibling service with one route. */
 async function sibling(t: Test, url: string): Promise<string> {
   const app = Fastify()
   await app.register(requireSession, { url, timeoutMs: 20_000 })

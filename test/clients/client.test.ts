@@ -13,7 +13,7 @@ t.test('verify', async (t) => {
   const refused = (t: Test, token: string, error: string) =>
     t.rejects(verifier.verify(token), { name: 'TokenRefused', error, status: 401 }, error)
 
-  t.test('the session of a live token', async (t) => {
+  t.test('gives the session of a live token', async (t) => {
     const token = await service.login()
     const { jti, exp, data } = claimsOf(token)
 
@@ -22,7 +22,7 @@ t.test('verify', async (t) => {
     t.strictSame(session, { userId, sessionId: jti, loginTime: data.login_time, expiresAt: exp })
   })
 
-  t.test('TokenRefused, with the reason, for every other', async (t) => {
+  t.test('TokenRefused with the reason for every dead or forged token', async (t) => {
     const superseded = await service.login()
     const ended = await service.login()
 
@@ -37,7 +37,7 @@ t.test('verify', async (t) => {
     await service.sql`update user_login set status = 'active' where mobile = ${MOBILE}`
   })
 
-  t.test('a token that is revoked is refused by the next call', async (t) => {
+  t.test('TokenRefused session_ended in the first call after a logout', async (t) => {
     for (let round = 0; round < 5; round++) {
       const token = await service.login()
       await verifier.verify(token)
@@ -46,11 +46,11 @@ t.test('verify', async (t) => {
     }
   })
 
-  t.test('what is too long for the service is no token of its', async (t) => {
+  t.test('TokenRefused token_invalid for a token that is too long for the service', async (t) => {
     for (const length of [2049, 4080, 5000, 15_000]) await refused(t, 'x'.repeat(length), 'token_invalid')
   })
 
-  t.test('what could not stand in a header is refused without asking', async (t) => {
+  t.test('TokenRefused token_invalid, without asking, for text that a header cannot hold', async (t) => {
     const traffic = watchTraffic(service.app.server)
     const texts = ['', ' ', 'a b', 'a,b', 'a\nb', 'a\r\nx-user-id: 1', 'a\0', 'tokén', '"a"', '{}', '=a']
     const noTexts = [undefined, null, 7, ['a'], { token: 'a' }] as unknown as string[]
@@ -60,7 +60,7 @@ t.test('verify', async (t) => {
     t.equal(traffic.requests, 0)
   })
 
-  t.test('one connection serves call after call', async (t) => {
+  t.test('uses one connection for successive calls', async (t) => {
     const traffic = watchTraffic(service.app.server)
     const token = await service.login()
     const own = verifierFor(t, { url: `${service.url}/` })
@@ -72,15 +72,15 @@ t.test('verify', async (t) => {
     t.ok(traffic.requests >= 50)
   })
 
-  t.test('a path in the address is kept', async (t) => {
+  t.test('keeps a path in the address', async (t) => {
     const own = verifierFor(t, { url: `${service.url}/identify` })
     const token = await service.login()
 
-    // There GET /identify/verify answers, but in another form than /verify.
+    // /identify/verify answers as /identify does, in another form than /verify.
     await t.rejects(own.verify(token), ServiceUnavailable)
   })
 
-  t.test('each caller gets a session of its own', async (t) => {
+  t.test('gives each caller a session of its own', async (t) => {
     const token = await service.login()
 
     const [mine, yours] = await Promise.all([verifier.verify(token), verifier.verify(token)])
@@ -102,7 +102,7 @@ t.test('TokenRefused token_expired from the second of exp on', async (t) => {
   await t.rejects(verifier.verify(token), { name: 'TokenRefused', error: 'token_expired' })
 })
 
-t.test('ServiceUnavailable while a store is away, and the token is good again after it', async (t) => {
+t.test('ServiceUnavailable while Redis hangs, the session again after it', async (t) => {
   const service = await build(t)
   await service.addUser()
   const verifier = verifierFor(t, { url: service.url })
@@ -118,7 +118,7 @@ t.test('ServiceUnavailable while a store is away, and the token is good again af
   await until(async () => assert.ok(await verifier.verify(token)))
 })
 
-t.test('TypeError for options that make no sense, without repeating them', async (t) => {
+t.test('TypeError for invalid options, without repeating them', async (t) => {
   const url = 'http://127.0.0.1:3000'
   const senseless: VerifierOptions[] = [
     { url: '' },

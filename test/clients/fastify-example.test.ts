@@ -20,7 +20,7 @@ const PROGRAMS = {
 }
 
 for (const [name, { text, mine }] of Object.entries(PROGRAMS)) {
-  t.test(`${name} works as it is printed`, async (t) => {
+  t.test(`200, 401 after a logout and 503 in an outage from ${name} as printed`, async (t) => {
     const service = await build(t)
     const userId = await service.addUser()
     const token = await service.login()
@@ -39,7 +39,7 @@ for (const [name, { text, mine }] of Object.entries(PROGRAMS)) {
   })
 }
 
-t.test('the example depends on the package under the name that npm pack gives it', async (t) => {
+t.test('depends on the package under the file name that npm pack gives it', async (t) => {
   const { dependencies } = JSON.parse(readProject('examples/fastify/package.json'))
   const { name } = JSON.parse(readProject('clients/node/package.json'))
 

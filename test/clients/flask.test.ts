@@ -14,7 +14,7 @@ t.test('the Flask example', async (t) => {
   const { url } = await startFlask(t, APP, service.url)
   const mine = (token: string) => send(url, 'GET', '/videos/mine', { token })
 
-  t.test('200 and whose request it is, under both schemes', async (t) => {
+  t.test('200 with the user of the request, under both schemes', async (t) => {
     const token = await service.login()
     for (const scheme of ['Bearer', 'JWT', 'bearer']) {
       const headers = { authorization: `${scheme} ${token}` }
@@ -25,7 +25,7 @@ t.test('the Flask example', async (t) => {
     }
   })
 
-  t.test('401 with the service’s reason and challenge', async (t) => {
+  t.test('401 with the reason and the challenge of the service', async (t) => {
     await service.addUser({ mobile: OTHER })
     const ended = await service.login({ mobile: OTHER })
     await service.logout(ended)
@@ -62,7 +62,7 @@ t.test('the Flask example', async (t) => {
     }
   })
 
-  t.test('one connection to the service serves request after request', async (t) => {
+  t.test('uses one connection to the service for successive requests', async (t) => {
     const token = await service.login()
     const traffic = watchTraffic(service.app.server)
 
@@ -72,7 +72,7 @@ t.test('the Flask example', async (t) => {
     t.equal(traffic.connections, 0, 'it was open already')
   })
 
-  t.test('503 while a store is away', async (t) => {
+  t.test('503 while Redis hangs', async (t) => {
     const token = await service.login()
     service.redis.process.kill('SIGSTOP')
 
@@ -82,7 +82,7 @@ t.test('the Flask example', async (t) => {
   })
 })
 
-t.test('503 for anything that is not the service’s own yes or no', async (t) => {
+t.test('503 for an answer that breaks the contract, or none', async (t) => {
   const answers: [string, RequestListener][] = [
     ['no answer', () => undefined],
     ['a connection that is cut', (request) => void request.socket.destroy()],
