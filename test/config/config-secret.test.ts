@@ -16,7 +16,7 @@ const SERVERS = {
   JWT_PREVIOUS_SECRETS: `${sampleBytes(1).toString('base64')},${sampleBytes(2).toString('hex')}`,
 }
 
-/** random-secrets.test.ts takes more of them. */
+/** random-secrets.test.ts takes more samples. */
 const SAMPLES = 200
 
 const WEAK: Record<string, string[]> = {
@@ -25,7 +25,7 @@ const WEAK: Record<string, string[]> = {
     'x',
     sampleBytes(0).toString('base64').slice(0, 31),
   ],
-  'texts of documentation and tutorials': [
+  'text of documentation and tutorials': [
     'your-256-bit-secret'.repeat(2),
     'your_jwt_secret_here_your_jwt_secret_here',
     'a-string-secret-at-least-256-bits-long',
@@ -78,26 +78,24 @@ const WEAK: Record<string, string[]> = {
     'MyC0mp4nyS3cr3tK3yF0rJWTs1gn1ngN0w!!',
     '密钥是一个不能告诉别人的很长的句子',
   ],
-  'counting, in small and large letters': [
+  'alphabet runs in upper and lower case': [
     'aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsS',
     'A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8',
     'ZyXwVuTsRqPoNmLkJiHgFeDcBa0987654321',
     'AAAABBBBCCCCDDDDaaaabbbbccccdddd0000',
     'AbAbBaAaBbAbAaBaBbAbAbBaAaBbAbAaBaBb',
   ],
-  'two UUIDs, which say themselves that they are no secrets': [
-    '0b5ff5a4-5a3c-4e0f-9a37-5a1f6a3e7d3cc6c5a9a1-3f0e-4d0b-8b1f-2f6d1f7f0d11',
-  ],
+  'two UUIDs': ['0b5ff5a4-5a3c-4e0f-9a37-5a1f6a3e7d3cc6c5a9a1-3f0e-4d0b-8b1f-2f6d1f7f0d11'],
   'a token': [
     'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3MjQ4MTk0MDUyIn0.pO1bYhK7vJ3mQzX9rT5wLcN2dF8gS6aE4uViRkMjHxB',
   ],
-  'what everybody may know of a key pair': publicParts(),
-  'keys that are printed in an RFC': [
+  'the public half of a key pair': publicParts(),
+  'a key that an RFC prints': [
     'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
   ],
 }
 
-t.test('refused as a signing key', async (t) => {
+t.test('rejects as a signing key', async (t) => {
   for (const [kind, secrets] of Object.entries(WEAK)) {
     t.test(kind, async (t) => {
       for (const secret of secrets) {
@@ -112,12 +110,11 @@ t.test('refused as a signing key', async (t) => {
 })
 
 /**
- * What is no secret, and what one gets by encoding it looks random only as long as nobody decodes
- * it.
+ * Bytes that are no secret. Encoded, they look random.
  */
 const NO_SECRETS: Record<string, Buffer> = {
   words: Buffer.from('correct horse battery staple correct horse'),
-  'words, each with a large letter': Buffer.from('MyVeryLongKeyWhichNobodyKnowsAtAll'),
+  'words, each with a capital letter': Buffer.from('MyVeryLongKeyWhichNobodyKnowsAtAll'),
   'Chinese words': Buffer.from('密钥是一个不能告诉别人的很长的句子'),
   'one letter': Buffer.from('A'.repeat(48)),
   'a pattern': Buffer.from('k3yB'.repeat(10)),
@@ -128,8 +125,8 @@ const NO_SECRETS: Record<string, Buffer> = {
   'a JWK': Buffer.from('{"kty":"oct","k":"kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAe"}'),
   'a public key in PEM': Buffer.from(publicParts()[0] ?? ''),
   'zero bytes': Buffer.alloc(48),
-  'bytes that count': Buffer.from(Array.from({ length: 48 }, (_, index) => index)),
-  'numbers that count': Buffer.from(new Uint32Array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).buffer),
+  'bytes that count up': Buffer.from(Array.from({ length: 48 }, (_, index) => index)),
+  'numbers that count up': Buffer.from(new Uint32Array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).buffer),
   'a pattern of bytes': Buffer.from('9f8e7d6c5b4a39281706f5e4d3c2b1a0'.repeat(2), 'hex'),
   'few different bytes': Buffer.from(
     '0001010001000001010001010100010000010100010100010001000101010001',
@@ -161,7 +158,7 @@ const ENCODINGS: Record<string, (bytes: Buffer) => string> = {
   'percent-encoding': (bytes) => bytes.toString('hex').replace(/../g, '%$&'),
 }
 
-t.test('refused as a signing key: what is no secret, however it is encoded', async (t) => {
+t.test('rejects as a signing key, in every encoding', async (t) => {
   for (const [kind, bytes] of Object.entries(NO_SECRETS)) {
     t.test(kind, async (t) => {
       for (const [encoding, encode] of Object.entries(ENCODINGS)) {
@@ -171,7 +168,7 @@ t.test('refused as a signing key: what is no secret, however it is encoded', asy
   }
 })
 
-/** Keys that look random, and where everybody can find them. */
+/** Keys that look random, by where they are published. */
 const PUBLISHED: Record<string, string> = {
   'the documentation of FastAPI': '09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7',
   'RFC 7515, appendix A.1':
@@ -187,7 +184,7 @@ const PUBLISHED: Record<string, string> = {
   'the SHA-256 of nothing': 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
 }
 
-t.test('refused as a signing key: a published one, however it is spelled', async (t) => {
+t.test('rejects as a signing key, in every spelling, a published one', async (t) => {
   for (const [source, key] of Object.entries(PUBLISHED)) {
     t.test(source, async (t) => {
       const spelled = [key, `${key}\n`, ` ${key}`, `"${key}"`, key.replace(/=+$/, ''), `${key}==`]
@@ -201,7 +198,7 @@ t.test('refused as a signing key: a published one, however it is spelled', async
     })
   }
 
-  t.test('also among the earlier ones', async (t) => {
+  t.test('one among JWT_PREVIOUS_SECRETS', async (t) => {
     const message = refusal({ ...SERVERS, JWT_PREVIOUS_SECRETS: `${SECRET},${Object.values(PUBLISHED)[0]}` })
 
     t.match(message, /^cannot start: JWT_PREVIOUS_SECRETS: /)
@@ -209,7 +206,7 @@ t.test('refused as a signing key: a published one, however it is spelled', async
   })
 })
 
-t.test('accepted as a signing key', async (t) => {
+t.test('accepts as a signing key', async (t) => {
   for (const [form, print] of Object.entries(RANDOM_SECRETS)) {
     t.test(`results of ${form}`, async (t) => {
       const refused = Array.from({ length: SAMPLES }, (_, index) => print(sampleBytes(index))).filter(
@@ -221,7 +218,7 @@ t.test('accepted as a signing key', async (t) => {
   }
 })
 
-t.test('a secret of a million characters is judged at once', async (t) => {
+t.test('judges a secret of a million characters within 10 s', async (t) => {
   const before = performance.now()
   t.equal(isStrongSecret('kXp2s5v8'.repeat(125_000)), false)
   t.equal(
@@ -242,7 +239,7 @@ t.test('<NAME>_FILE', async (t) => {
   }
 
   for (const name of FILE_SETTINGS) {
-    t.test(`${name} comes from its file, without the line break at the end`, async (t) => {
+    t.test(`reads ${name} from its file, without the line break at the end`, async (t) => {
       const { [name]: value, ...others } = SERVERS
 
       const config = loadConfig({ ...others, [`${name}_FILE`]: write(name, `${value}\n`) })
@@ -250,7 +247,7 @@ t.test('<NAME>_FILE', async (t) => {
       t.same(config, loadConfig(SERVERS))
     })
 
-    t.test(`refused: ${name}_FILE does not exist, or is a directory`, async (t) => {
+    t.test(`rejects a ${name}_FILE that does not exist or is a directory`, async (t) => {
       const { [name]: _, ...others } = SERVERS
 
       const missing = refusal({ ...others, [`${name}_FILE`]: `${directory}/none` })
@@ -260,7 +257,7 @@ t.test('<NAME>_FILE', async (t) => {
       t.match(unreadable, new RegExp(`${name}_FILE: cannot be read \\(EISDIR\\)`))
     })
 
-    t.test(`refused: ${name}_FILE is not text`, async (t) => {
+    t.test(`rejects a ${name}_FILE that is not text`, async (t) => {
       const { [name]: value, ...others } = SERVERS
       writeFileSync(`${directory}/utf16`, Buffer.from(`\ufeff${value}`, 'utf16le'))
 
@@ -269,14 +266,14 @@ t.test('<NAME>_FILE', async (t) => {
       t.match(message, `${name}_FILE: is not UTF-8`)
     })
 
-    t.test(`refused: both ${name} and ${name}_FILE`, async (t) => {
+    t.test(`rejects both ${name} and ${name}_FILE`, async (t) => {
       const message = refusal({ ...SERVERS, [`${name}_FILE`]: write(name, SERVERS[name]) })
 
       t.match(message, new RegExp(`^cannot start: ${name}: is set twice`))
       t.notOk(message.includes(SERVERS[name]))
     })
 
-    t.test(`${name} comes from its file as Windows writes it`, async (t) => {
+    t.test(`reads ${name} from its file as Windows writes it`, async (t) => {
       const { [name]: value, ...others } = SERVERS
 
       const config = loadConfig({ ...others, [`${name}_FILE`]: write(name, `\ufeff${value}\r\n`) })
@@ -284,7 +281,7 @@ t.test('<NAME>_FILE', async (t) => {
       t.same(config, loadConfig(SERVERS))
     })
 
-    t.test(`refused: ${name}_FILE is not UTF-8, or has more than one line`, async (t) => {
+    t.test(`rejects a ${name}_FILE that is not UTF-8 or has more than one line`, async (t) => {
       const { [name]: value, ...others } = SERVERS
       const because = (content: string | Uint8Array) =>
         refusal({ ...others, [`${name}_FILE`]: write(name, content) })
@@ -307,20 +304,23 @@ t.test('<NAME>_FILE', async (t) => {
       }
     })
 
-    t.test(`refused: ${name} holds what Node puts in the place of bytes that are not UTF-8`, async (t) => {
-      const value = `${SERVERS[name]}\ufffd`
+    t.test(
+      `rejects a ${name} with U+FFFD, which Node.js puts in place of bytes that are not UTF-8`,
+      async (t) => {
+        const value = `${SERVERS[name]}\ufffd`
 
-      t.match(refusal({ ...SERVERS, [name]: value }), `${name}: is not UTF-8`)
-    })
+        t.match(refusal({ ...SERVERS, [name]: value }), `${name}: is not UTF-8`)
+      },
+    )
 
-    t.test(`refused: ${name}_FILE is empty`, async (t) => {
+    t.test(`rejects an empty ${name}_FILE`, async (t) => {
       const { [name]: _, ...others } = SERVERS
 
       t.match(refusal({ ...others, [`${name}_FILE`]: write(name, '\n') }), `${name}: `)
     })
   }
 
-  t.test('refused: a bad value in a file, without the value', async (t) => {
+  t.test('rejects a bad value in a file, without repeating it', async (t) => {
     const message = refusal({ ...STORES, JWT_SECRET_FILE: write('weak', 'hunter2hunter2') })
 
     t.match(message, /^cannot start: JWT_SECRET: expected /)
@@ -328,7 +328,7 @@ t.test('<NAME>_FILE', async (t) => {
   })
 })
 
-/** Public keys as an operator might mistake them for a secret: whoever knows one could sign with it. */
+/** Public keys that an operator might mistake for a secret, with which anybody could sign. */
 function publicParts(): string[] {
   const pairs = [
     generateKeyPairSync('ed25519'),

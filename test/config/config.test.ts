@@ -13,7 +13,7 @@ const STORES = { DATABASE_URL: 'postgres://u:p@db.test:5432/auth', REDIS_URL: 'r
 const SERVERS = { ...STORES, JWT_SECRET: SECRET }
 const EARLIER = [SECRET.replace('kXp', 'pXk'), SECRET.replace('kXp', 'Xkp')]
 
-/** A password of every character that an URL could take for its own. */
+/** A password with every character that has a meaning in a URL. */
 const ODD = `p@s:s/w?o#r%d 100%25,"'[]{}|\\^~+&=é`
 
 const IN_PASSWORD = [
@@ -38,8 +38,7 @@ const IN_PASSWORD = [
 ]
 
 /**
- * URLs with such a character unescaped, and others in whose host or path a part of a password may
- * stand.
+ * URLs with such a character unescaped, and others whose host or path may be a part of a password.
  */
 const AMBIGUOUS: Record<string, string[]> = {
   DATABASE_URL: [
@@ -65,7 +64,7 @@ const AMBIGUOUS: Record<string, string[]> = {
 }
 
 t.test('defaults', async (t) => {
-  t.test('an empty environment gives the embedded service with the documented values', async (t) => {
+  t.test('gives the embedded service with the documented values for an empty environment', async (t) => {
     const config = loadConfig({})
 
     t.same(config, {
@@ -93,7 +92,7 @@ t.test('defaults', async (t) => {
     })
   })
 
-  t.test('a setting that is empty counts as not set', async (t) => {
+  t.test('treats an empty setting as not set', async (t) => {
     const empty = Object.fromEntries(
       [...SETTINGS, ...FILE_SETTINGS.map((name) => `${name}_FILE`)].map((name) => [name, '']),
     )
@@ -101,13 +100,13 @@ t.test('defaults', async (t) => {
     t.same(loadConfig(empty), loadConfig({}))
   })
 
-  t.test('settings that are not ours are ignored', async (t) => {
+  t.test('ignores unknown settings', async (t) => {
     t.same(loadConfig({ HOME: '/nowhere', npm_config_port: '1', port: '1' }), loadConfig({}))
   })
 })
 
-t.test('every setting', async (t) => {
-  t.test('is read', async (t) => {
+t.test('valid settings', async (t) => {
+  t.test('reads every setting', async (t) => {
     const config = loadConfig({
       ...SERVERS,
       NODE_ENV: 'production',
@@ -170,7 +169,7 @@ t.test('every setting', async (t) => {
     })
   })
 
-  t.test('TRUST_PROXY in every notation that means the same to everybody', async (t) => {
+  t.test('reads TRUST_PROXY in every unambiguous notation', async (t) => {
     for (const TRUST_PROXY of [
       '10.1.2.3/8',
       ' 10.0.0.1 ,10.0.0.2 ',
@@ -184,11 +183,11 @@ t.test('every setting', async (t) => {
     }
   })
 
-  t.test('DATA_DIR is absolute in the result, wherever the process goes later', async (t) => {
+  t.test('makes DATA_DIR absolute, so that a later chdir does not matter', async (t) => {
     t.same(loadConfig({ DATA_DIR: 'x/../y' }).stores, { kind: 'embedded', dataDir: resolve('y') })
   })
 
-  t.test('the result is frozen', async (t) => {
+  t.test('freezes the result', async (t) => {
     const config = loadConfig(SERVERS)
 
     t.throws(() => Object.assign(config, { jwtSecret: 'another' }), TypeError)
@@ -198,8 +197,8 @@ t.test('every setting', async (t) => {
   })
 })
 
-t.test('accepted', async (t) => {
-  t.test('URLs of PostgreSQL, as they are', async (t) => {
+t.test('accepts', async (t) => {
+  t.test('URLs of PostgreSQL, without changing them', async (t) => {
     for (const url of [
       'postgres://db.test/auth',
       'postgresql://u@db.test',
@@ -214,7 +213,7 @@ t.test('accepted', async (t) => {
     }
   })
 
-  t.test('URLs of Redis, decoded: credentials of one hold for all', async (t) => {
+  t.test('URLs of Redis, decoded, and the credentials of one for all', async (t) => {
     const read = (REDIS_URL: string, mode = {}) => {
       const { stores } = loadConfig({ ...SERVERS, ...mode, REDIS_URL })
       return stores.kind === 'servers' ? stores.redis : undefined
@@ -238,7 +237,7 @@ t.test('accepted', async (t) => {
   })
 })
 
-t.test('refused', async (t) => {
+t.test('rejects', async (t) => {
   const bad: Record<string, string[]> = {
     PORT: ['-1', '65536', '3000.5', 'http', '80 81', 'NaN', 'Infinity', ' '],
     DATABASE_URL: [
@@ -320,7 +319,7 @@ t.test('refused', async (t) => {
   }
 
   for (const [name, values] of Object.entries(bad)) {
-    t.test(`a bad ${name}, by name and without its value`, async (t) => {
+    t.test(`a bad ${name}, naming it without its value`, async (t) => {
       for (const value of values) {
         const message = refusal(t, { ...SERVERS, [name]: value })
 
@@ -331,7 +330,7 @@ t.test('refused', async (t) => {
     })
   }
 
-  t.test('a TRUST_PROXY that is everybody, saying so, beside all else that is wrong', async (t) => {
+  t.test('a TRUST_PROXY that covers every address, together with other problems', async (t) => {
     for (const everybody of ['0.0.0.0/0', '::/0', '::ffff:0:0/96', '10.0.0.1/0,::1']) {
       const message = refusal(t, { ...SERVERS, TRUST_PROXY: everybody, PORT: 'http' })
 
@@ -340,19 +339,22 @@ t.test('refused', async (t) => {
     }
   })
 
-  t.test('a URL whose password could be read in two ways, with the way out and no part of it', async (t) => {
-    for (const [name, urls] of Object.entries(AMBIGUOUS)) {
-      for (const url of urls) {
-        const message = refusal(t, { ...SERVERS, [name]: url })
+  t.test(
+    'a URL whose password could be read in two ways, naming percent-escapes and no part of it',
+    async (t) => {
+      for (const [name, urls] of Object.entries(AMBIGUOUS)) {
+        for (const url of urls) {
+          const message = refusal(t, { ...SERVERS, [name]: url })
 
-        t.match(message, new RegExp(`^cannot start: ${name}: expected .* percent-escaped`), url)
-        t.same(namedIn(message), [name], url)
-        t.notMatch(message, /Zq7|Wx8|db\.test|\n/, url)
+          t.match(message, new RegExp(`^cannot start: ${name}: expected .* percent-escaped`), url)
+          t.same(namedIn(message), [name], url)
+          t.notMatch(message, /Zq7|Wx8|db\.test|\n/, url)
+        }
       }
-    }
-  })
+    },
+  )
 
-  t.test('the same in a file, and for each of several', async (t) => {
+  t.test('such a URL in a file, and as one of several', async (t) => {
     const file = join(temporaryDirectory(), 'url')
     for (const [name, urls] of Object.entries(AMBIGUOUS)) {
       for (const url of urls) {
@@ -374,7 +376,7 @@ t.test('refused', async (t) => {
     }
   })
 
-  t.test('certificates that cannot count, by their parameter and without their path', async (t) => {
+  t.test('certificates that cannot be used, naming the parameter without the path', async (t) => {
     const authority = createAuthority()
     const garbage = join(temporaryDirectory(), 'garbage')
     writeFileSync(garbage, 'no certificate')
@@ -406,7 +408,7 @@ t.test('refused', async (t) => {
     }
   })
 
-  t.test('several addresses of one Redis that do not agree', async (t) => {
+  t.test('several addresses of one Redis that disagree', async (t) => {
     const authority = createAuthority()
     const cases: Record<string, RegExp> = {
       'redis://a,rediss://b': /mixes redis:\/\/ and rediss:/,
@@ -431,7 +433,7 @@ t.test('refused', async (t) => {
     )
   })
 
-  t.test('all problems at once, in one line, and no value', async (t) => {
+  t.test('all problems at once, in one line, without values', async (t) => {
     const broken = Object.fromEntries(Object.keys(bad).map((name) => [name, `Lk7${name.toLowerCase()}`]))
 
     const message = refusal(t, broken)
@@ -448,7 +450,7 @@ t.test('refused', async (t) => {
     t.same(namedIn(refusal(t, { REDIS_URL, JWT_SECRET, DATABASE_URL: '' })), ['DATABASE_URL'])
   })
 
-  t.test('servers without a key: one is made up in embedded mode only', async (t) => {
+  t.test('servers without a key, which only embedded mode makes', async (t) => {
     t.same(namedIn(refusal(t, STORES)), ['JWT_SECRET'])
     t.same(namedIn(refusal(t, { ...STORES, JWT_SECRET: '' })), ['JWT_SECRET'])
     t.equal(
@@ -458,7 +460,7 @@ t.test('refused', async (t) => {
     )
   })
 
-  t.test('neither JWT_SECRET nor JWT_KEYS_FILE, naming both; either of them is enough', async (t) => {
+  t.test('an environment with neither JWT_SECRET nor JWT_KEYS_FILE, naming both', async (t) => {
     const message = refusal(t, { NODE_ENV: 'production', ...STORES, JWT_PREVIOUS_SECRETS: SECRET })
 
     t.match(message, /JWT_SECRET: is missing, and so is JWT_KEYS_FILE: one of them is needed/)
@@ -481,7 +483,7 @@ t.test('refused', async (t) => {
   })
 })
 
-/** The one message that this environment is refused with. */
+/** The message with which this environment is refused. */
 function refusal(t: Test, environment: NodeJS.ProcessEnv): string {
   try {
     loadConfig(environment)

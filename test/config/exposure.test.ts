@@ -9,7 +9,7 @@ import { keyFile } from '../support/signing-keys.js'
 
 const backends = await startBackends(t)
 
-/** Settings that name a file with a secret, which has this mode, and the files. */
+/** Settings that name files with secrets, and these files, which have this mode. */
 function secretFiles(mode: number) {
   const directory = temporaryDirectory()
   const { DATABASE_URL, REDIS_URL } = environmentOf(backends)
@@ -29,7 +29,7 @@ function secretFiles(mode: number) {
   return { env, files }
 }
 
-t.test('one warning for each file with a secret that every user of the machine may read', async (t) => {
+t.test('warns once of each file with a secret that every user of the machine may read', async (t) => {
   for (const mode of [0o644, 0o604, 0o606]) {
     const { env, files } = secretFiles(mode)
     const service = await startService(t, { env })
@@ -40,7 +40,7 @@ t.test('one warning for each file with a secret that every user of the machine m
   }
 })
 
-t.test('the same once, and not by every process, with WEB_CONCURRENCY', async (t) => {
+t.test('warns once, and not by every process, with WEB_CONCURRENCY=2', async (t) => {
   const { env, files } = secretFiles(0o644)
   const service = await startService(t, { env: { ...env, WEB_CONCURRENCY: '2' } })
   await service.stop()
@@ -50,7 +50,7 @@ t.test('the same once, and not by every process, with WEB_CONCURRENCY', async (t
   }
 })
 
-t.test('none for what only the owner and a group may read', async (t) => {
+t.test('does not warn of a file that only the owner and a group may read', async (t) => {
   const { env } = secretFiles(0o640)
   const service = await startService(t, { env })
   await service.stop()
@@ -59,24 +59,21 @@ t.test('none for what only the owner and a group may read', async (t) => {
 })
 
 t.test('embedded mode', async (t) => {
-  t.test(
-    'warns of a key that every user may read, and of a directory that they could look into',
-    async (t) => {
-      const dataDir = join(temporaryDirectory(), 'data')
-      mkdirSync(dataDir, { mode: 0o755 })
-      const path = join(dataDir, 'jwt_secret')
-      writeFileSync(path, SECRET)
-      chmodSync(path, 0o644)
+  t.test('warns of a key and of a directory that every user may read', async (t) => {
+    const dataDir = join(temporaryDirectory(), 'data')
+    mkdirSync(dataDir, { mode: 0o755 })
+    const path = join(dataDir, 'jwt_secret')
+    writeFileSync(path, SECRET)
+    chmodSync(path, 0o644)
 
-      const service = await startService(t, { env: { DATA_DIR: dataDir } })
+    const service = await startService(t, { env: { DATA_DIR: dataDir } })
 
-      t.equal(warnings(service.stdout(), path).length, 1)
-      t.equal(warnings(service.stdout(), `${dataDir} `).length, 1)
-      t.equal((statSync(dataDir).mode & 0o777).toString(8), '700')
-    },
-  )
+    t.equal(warnings(service.stdout(), path).length, 1)
+    t.equal(warnings(service.stdout(), `${dataDir} `).length, 1)
+    t.equal((statSync(dataDir).mode & 0o777).toString(8), '700')
+  })
 
-  t.test('warns of nothing at the first start', async (t) => {
+  t.test('does not warn at the first start', async (t) => {
     const dataDir = join(temporaryDirectory(), 'data')
     const service = await startService(t, { env: { DATA_DIR: dataDir } })
     await bannerOf(service)
