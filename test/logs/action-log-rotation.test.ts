@@ -21,7 +21,7 @@ for (const WEB_CONCURRENCY of ['1', '3']) {
       for (let time = 0; time < 6; time++) await logIn(service.url)
     }
 
-    t.test('by renaming: later logins are in the new file, without a signal', async (t) => {
+    t.test('writes later logins to a new file after a rename, without a signal', async (t) => {
       await logInManyTimes()
       await until(() => assert.equal(loginsIn(path), 6), PATIENCE)
       renameSync(path, `${path}.1`)
@@ -32,7 +32,7 @@ for (const WEB_CONCURRENCY of ['1', '3']) {
       t.equal(loginsIn(`${path}.1`), 6)
     })
 
-    t.test('by renaming, and SIGHUP: the new file is there before the next login', async (t) => {
+    t.test('creates the new file before the next login, after a rename and SIGHUP', async (t) => {
       renameSync(path, `${path}.2`)
 
       process.kill(service.pid, 'SIGHUP')
@@ -43,7 +43,7 @@ for (const WEB_CONCURRENCY of ['1', '3']) {
       await until(() => assert.equal(loginsIn(path), 6), PATIENCE)
     })
 
-    t.test('by copying and truncating', async (t) => {
+    t.test('writes later logins to the same file after a copy and truncation', async (t) => {
       copyFileSync(path, `${path}.3`)
       truncateSync(path)
 
@@ -56,7 +56,7 @@ for (const WEB_CONCURRENCY of ['1', '3']) {
 }
 
 t.test('embedded mode', async (t) => {
-  t.test('without a terminal: SIGHUP opens the action log again, and the service goes on', async (t) => {
+  t.test('opens the action log again after SIGHUP without a terminal, and goes on', async (t) => {
     const directory = temporaryDirectory()
     const path = join(directory, 'action.log')
     const env = { DATA_DIR: join(directory, 'data'), USER_ACTION_LOG: path }
@@ -71,7 +71,7 @@ t.test('embedded mode', async (t) => {
   })
 
   const skip = findProgram('script') ? false : 'script (util-linux), which makes a terminal, is not installed'
-  t.test('closes with its terminal', { skip }, async (t) => {
+  t.test('ends with its terminal', { skip }, async (t) => {
     const directory = temporaryDirectory()
     const env = {
       DATA_DIR: join(directory, 'data'),

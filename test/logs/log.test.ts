@@ -26,10 +26,10 @@ import { fill, free, mountProblem, smallDisk } from '../support/small-disk.js'
 
 const HERE = { url: '/login', method: 'POST', ip: '127.0.0.1', request_id: 'r' }
 
-/** As much as may wait in memory. */
+/** The most bytes that may wait in memory. */
 const MAX_WAITING_BYTES = 1 << 20
 
-t.test('the next line is in the file of this name', async (t) => {
+t.test('writes the next line to the file of this name', async (t) => {
   const rotations: Record<string, (path: string) => void> = {
     'after it was renamed': (path) => renameSync(path, `${path}.1`),
     'after it was renamed and another one was created': (path) => {
@@ -57,7 +57,7 @@ t.test('the next line is in the file of this name', async (t) => {
     })
   }
 
-  t.test('which keeps the mode that it was created with', async (t) => {
+  t.test('without changing the mode with which it was created', async (t) => {
     const path = join(temporaryDirectory(), 'action.log')
     const stream = opened(t, path)
     await written(stream, path, 'before\n')
@@ -70,7 +70,7 @@ t.test('the next line is in the file of this name', async (t) => {
     t.equal((statSync(path).mode & 0o777).toString(8), '640')
   })
 
-  t.test('and nothing is lost while it is renamed again and again', async (t) => {
+  t.test('without losing a line while it is renamed again and again', async (t) => {
     const directory = temporaryDirectory()
     const path = join(directory, 'action.log')
     const stream = opened(t, path)
@@ -92,7 +92,7 @@ t.test('the next line is in the file of this name', async (t) => {
   })
 })
 
-t.test('reopen opens the file by its name at once, and lets the other one go', async (t) => {
+t.test('reopen opens the file by its name at once, and closes the other one', async (t) => {
   const path = join(temporaryDirectory(), 'action.log')
   const stream = opened(t, path)
   renameSync(path, `${path}.1`)
@@ -105,8 +105,8 @@ t.test('reopen opens the file by its name at once, and lets the other one go', a
   t.match(open, path)
 })
 
-t.test('a line that was cut off', async (t) => {
-  t.test('by another process stays a line of its own', async (t) => {
+t.test('a truncated line', async (t) => {
+  t.test('of another process stays a line of its own', async (t) => {
     const path = join(temporaryDirectory(), 'action.log')
     const stream = opened(t, path)
     appendFileSync(path, '{"half":')
@@ -114,7 +114,7 @@ t.test('a line that was cut off', async (t) => {
     await written(stream, path, '{"half":\n{"whole":1}\n', '{"whole":1}\n')
   })
 
-  t.test('by another process that writes to the same standard output, too', async (t) => {
+  t.test('of another process stays a line of its own on a shared standard output', async (t) => {
     const path = join(temporaryDirectory(), 'out.log')
     const fd = openSync(path, 'a')
     t.teardown(() => closeSync(fd))
@@ -124,7 +124,7 @@ t.test('a line that was cut off', async (t) => {
     await written(stream, path, '{"half":\n{"whole":1}\n', '{"whole":1}\n')
   })
 
-  t.test('by a full disk is written again, whole', { skip: mountProblem() }, async (t) => {
+  t.test('on a full disk is written again, whole', { skip: mountProblem() }, async (t) => {
     const path = join(smallDisk(t), 'action.log')
     const stream = opened(t, path)
     const lines = Array.from(
@@ -132,7 +132,7 @@ t.test('a line that was cut off', async (t) => {
       (_, index) => `${JSON.stringify({ index, text: 'x'.repeat(1500) })}\n`,
     )
     for (const line of lines) stream.write(line)
-    // The disk holds 64 kB, so that one of the lines fits in part.
+    // The disk holds 64 kB, so one of the lines fits only in part.
     await until(() => assert.ok(statSync(path).size === 65_536), PATIENCE)
 
     truncateSync(path)
@@ -144,7 +144,7 @@ t.test('a line that was cut off', async (t) => {
 })
 
 t.test('a full disk', { skip: mountProblem() }, async (t) => {
-  t.test('is said at once in the other log, and loses nothing that can wait', async (t) => {
+  t.test('is reported at once in the other log, and loses no line that can wait', async (t) => {
     const { disk, actions, said, path } = logsOnSmallDisk(t)
     fill(disk)
 
@@ -167,7 +167,7 @@ t.test('a full disk', { skip: mountProblem() }, async (t) => {
     t.notMatch(readFileSync(path, 'utf8'), 'lines_lost')
   })
 
-  t.test('loses what is more than can wait, counts it, and says so in both logs', async (t) => {
+  t.test('loses the lines that exceed what can wait, and reports their number in both logs', async (t) => {
     const { disk, actions, said, path } = logsOnSmallDisk(t)
     fill(disk)
     const url = `/${'x'.repeat(10_000)}`
@@ -201,7 +201,7 @@ t.test('a full disk', { skip: mountProblem() }, async (t) => {
     )
   })
 
-  t.test('at the end: what could not be written is counted as lost', async (t) => {
+  t.test('is reported on close with the number of lines that could not be written', async (t) => {
     const { disk, actions, said } = logsOnSmallDisk(t)
     fill(disk)
 
@@ -212,7 +212,7 @@ t.test('a full disk', { skip: mountProblem() }, async (t) => {
   })
 })
 
-t.test('a file that cannot be opened any more is tried again until it can', async (t) => {
+t.test('opens a file again and again until that succeeds', async (t) => {
   const directory = temporaryDirectory()
   const path = join(directory, 'logs', 'action.log')
   const { actions, said } = actionLogAt(t, path)
@@ -228,21 +228,21 @@ t.test('a file that cannot be opened any more is tried again until it can', asyn
   t.strictSame(userIds(path), [1])
 })
 
-t.test('a name that is a pipe, or standard output, is written to as it is', async (t) => {
+t.test('writes to a pipe by its name', async (t) => {
   const script = `import { openLogStream } from '${new URL('../../src/logs/log-stream.ts', import.meta.url)}'
     const stream = openLogStream('/dev/stdout')
     stream.write('one\\n')
     stream.write('two\\n')
     await stream.close()`
 
-  // Node.js itself hands out sockets, which cannot be opened by a name.
+  // Node.js gives its children sockets, which cannot be opened by a name, so a shell makes a pipe.
   const command = `'${process.execPath}' --import=tsx --input-type=module --eval "$SCRIPT" | cat`
   const env = { PATH: process.env.PATH, SCRIPT: script }
 
   t.equal(execFileSync('sh', ['-c', command], { env, encoding: 'utf8' }), 'one\ntwo\n')
 })
 
-t.test('a pipe that nobody reads: lines are lost, counted, and said once it is read', async (t) => {
+t.test('loses lines to a pipe that is not read, and reports their number once it is read', async (t) => {
   const pipe = join(temporaryDirectory(), 'pipe')
   execFileSync('mkfifo', [pipe])
   const holder = spawn('sh', ['-c', `exec sleep 1000 <> '${pipe}'`], { stdio: 'ignore' })
@@ -278,7 +278,7 @@ async function written(stream: LogStream, path: string, text: string, line = tex
   await until(() => assert.equal(readFileSync(path, 'utf8'), text), PATIENCE)
 }
 
-/** An action log, and what the other log says of it. */
+/** An action log, and what the log of the service says of it. */
 function actionLogAt(t: Test, path: string) {
   const lines: string[] = []
   const log = createLog('info', { write: (line) => void lines.push(line), close: async () => undefined })
