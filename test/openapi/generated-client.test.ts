@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 const NEW_MOBILE = '+8613900139000'
 
-/** What the consumer's project says; no code that was generated is written for stricter rules than `strict`. */
+/** The settings of the consumer's project. Generated code breaks rules beyond `strict`. */
 const SETTINGS = {
   compilerOptions: {
     strict: true,
@@ -34,7 +34,7 @@ t.test('a client generated from the document', async (t) => {
   writeFileSync(at('package.json'), '{"type":"module"}')
   writeFileSync(at('tsconfig.json'), JSON.stringify(SETTINGS))
 
-  t.test('compiles beside a program that uses all of it', async (t) => {
+  t.test('compiles with a program that uses all of it', async (t) => {
     for (const [program, args] of [
       ['oazapfts', [join(ROOT, 'openapi/openapi.json'), 'auth.ts']],
       ['tsc', ['-p', '.']],
@@ -45,7 +45,7 @@ t.test('a client generated from the document', async (t) => {
     }
   })
 
-  t.test('calls every operation with success', async (t) => {
+  t.test('200 for a call of every operation', async (t) => {
     const service = await build(t)
     await service.addUser()
     const credentials = basic(await service.addClient(['introspect', 'revoke', 'users']))

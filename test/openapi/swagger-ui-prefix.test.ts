@@ -10,12 +10,12 @@ import { freePort, reachable, requireProgram, until } from '../support/servers.j
 import { temporaryDirectory } from '../support/service-process.js'
 import { authorise, operation, tryOut } from '../support/swagger-page.js'
 
-/** The two usual ways to the page, relative to the service. */
+/** The two usual paths of the page, relative to the service. */
 const WAYS = ['docs', 'docs/']
 
 /**
- * Where a proxy may have put the service, and by which ways its page is looked for. `/` is where it
- * is without a prefix.
+ * The prefixes at which a proxy serves the service, each with the paths of the page that are tried.
+ * `/` means no prefix.
  */
 const PREFIXES = {
   '/': WAYS,
@@ -23,7 +23,7 @@ const PREFIXES = {
   '/platform/auth/': WAYS,
 }
 
-t.test('Swagger UI behind nginx, which takes a prefix off the path', async (t) => {
+t.test('Swagger UI behind nginx, which removes a prefix from the path', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const token = await service.login()
@@ -45,7 +45,7 @@ t.test('Swagger UI behind nginx, which takes a prefix off the path', async (t) =
       })
     }
 
-    t.test(`"Try it out" asks ${prefix}identify: 200`, async (t) => {
+    t.test(`200 from ${prefix}identify for "Try it out"`, async (t) => {
       await page.goto(`${origin}${prefix}docs`)
       await page.locator('.auth-wrapper .authorize').click()
       await authorise(page, 'bearer', { value: token })
@@ -59,14 +59,14 @@ t.test('Swagger UI behind nginx, which takes a prefix off the path', async (t) =
     })
   }
 
-  t.test('has nothing to complain about', async (t) => {
+  t.test('causes no complaint of the browser', async (t) => {
     t.strictSame(complaints, [])
   })
 })
 
 /**
- * Starts an nginx that has the service at each prefix, and nothing else. Gives its address as the
- * browser knows it.
+ * Starts an nginx that serves the service at each prefix. Resolves to its address as the browser
+ * knows it.
  */
 async function startNginx(t: Test, url: string): Promise<string> {
   const port = await freePort()

@@ -8,7 +8,7 @@ import { operations } from '../support/openapi.js'
 import { until } from '../support/servers.js'
 import { authorise, operation, tryOut } from '../support/swagger-page.js'
 
-/** Git ignores it: what a test leaves for people to look at. */
+/** Files that a test leaves for people to look at. Git ignores the folder. */
 const ARTEFACTS = fileURLToPath(new URL('../../.artefacts/', import.meta.url))
 
 t.test('Swagger UI in a browser', async (t) => {
@@ -50,7 +50,7 @@ t.test('Swagger UI in a browser', async (t) => {
     t.equal(await page.locator('.auth-wrapper .authorize.locked').count(), 1)
   })
 
-  t.test('keeps neither of them in the storage of the browser', async (t) => {
+  t.test('stores neither of them in the browser', async (t) => {
     const kept = await page.evaluate(
       'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])',
     )
@@ -58,7 +58,7 @@ t.test('Swagger UI in a browser', async (t) => {
     t.equal(kept, '[{},{},""]')
   })
 
-  t.test('shows them where they are asked for: 200', async (t) => {
+  t.test('200 for operations that require them', async (t) => {
     const identified = await tryOut(page, 'identify')
     const verified = await tryOut(page, 'verify', { token })
     const introspected = await tryOut(page, 'introspect', { token })
@@ -68,7 +68,7 @@ t.test('Swagger UI in a browser', async (t) => {
     t.match(introspected, { status: 200, body: { active: true, sub: String(userId) } })
   })
 
-  t.test('shows a refusal with its reason: 401', async (t) => {
+  t.test('401 with its reason after a logout', async (t) => {
     await service.logout(token)
 
     const refused = await tryOut(page, 'identify')
@@ -80,7 +80,7 @@ t.test('Swagger UI in a browser', async (t) => {
     )
   })
 
-  t.test('has nothing to complain about', async (t) => {
+  t.test('causes no complaint of the browser', async (t) => {
     mkdirSync(ARTEFACTS, { recursive: true })
     const path = `${ARTEFACTS}swagger-ui.png`
     await page.screenshot({ path, fullPage: true })

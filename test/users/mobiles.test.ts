@@ -12,7 +12,7 @@ import { Refusal } from '../../src/refusals/refusal.js'
 import { canonicalMobile, maskedMobile } from '../../src/users/mobiles.js'
 import { createRandom } from '../faults/random.js'
 
-/** Undefined where it is refused; anything else that is thrown is thrown here. */
+/** The canonical spelling, undefined where the text is refused. Throws any other error. */
 function canonical(text: string, region: CountryCode = 'CN'): string | undefined {
   try {
     return canonicalMobile(text, region)
@@ -22,7 +22,7 @@ function canonical(text: string, region: CountryCode = 'CN'): string | undefined
   }
 }
 
-t.test('one spelling for all that people paste', async (t) => {
+t.test('gives one spelling for every form that people paste', async (t) => {
   const pasted = [
     '+8613800138000',
     '13800138000',
@@ -68,7 +68,7 @@ t.test('one spelling for all that people paste', async (t) => {
   )
 })
 
-t.test('400 for what is no number, or more than one', async (t) => {
+t.test('400 for text that is no number, or more than one', async (t) => {
   for (const text of [
     '',
     ' ',
@@ -98,15 +98,15 @@ t.test('400 for what is no number, or more than one', async (t) => {
   }
 })
 
-t.test('one spelling where countries are peculiar', async (t) => {
+t.test('gives one spelling in countries with special rules', async (t) => {
   const spellings: Record<string, [CountryCode, string][]> = {
-    // Argentina: 9 from abroad, 15 at home.
+    // Argentina: a mobile has 9 in international form, 15 in national form.
     '+5491123456789': [
       ['AR', '+54 9 11 2345-6789'],
       ['AR', '011 15 2345-6789'],
       ['AR', '+54 11 15 2345-6789'],
     ],
-    // Italy: the 0 of a house is part of its number, a mobile has none.
+    // Italy: the 0 of a landline is part of its number, and a mobile has none.
     '+390669812345': [
       ['IT', '06 698 12345'],
       ['IT', '+39 06 698 12345'],
@@ -118,7 +118,7 @@ t.test('one spelling where countries are peculiar', async (t) => {
       ['IT', '+39 347 123 4567'],
       ['IT', '+39 0347 123 4567'],
     ],
-    // Brazil: the code of a carrier, at home and abroad.
+    // Brazil: the code of a carrier, in national and in international form.
     '+5511961234567': [
       ['BR', '(11) 96123-4567'],
       ['BR', '0 15 11 96123-4567'],
@@ -133,7 +133,7 @@ t.test('one spelling where countries are peculiar', async (t) => {
       ['CI', '+225 1 23 45 67 89'],
       ['CI', '+225 0 01 23 45 67 89'],
     ],
-    // Germany: house numbers are of nearly any length.
+    // Germany: landline numbers have nearly any length.
     '+4915123456789': [
       ['DE', '0151 23456789'],
       ['DE', '4915123456789'],
@@ -141,7 +141,7 @@ t.test('one spelling where countries are peculiar', async (t) => {
       ['DE', '+49 00 151 23456789'],
       ['DE', '+49 49 151 23456789'],
     ],
-    // Russia and Kazakhstan, Hungary, Belarus: another digit in place of 0.
+    // Russia and Kazakhstan, Hungary, Belarus: another national prefix than 0.
     '+79123456789': [
       ['RU', '8 (912) 345-67-89'],
       ['RU', '+7 8 912 345 67 89'],
@@ -165,10 +165,10 @@ t.test('one spelling where countries are peculiar', async (t) => {
   t.ok(old === undefined || old === '+525512345678', 'Mexico’s 1 makes no second user')
 })
 
-/** There a number with one more 0 in front is another one. */
+/** Regions in which a number with one more 0 in front is another number. */
 const WITH_LEADING_ZERO = ['AC', 'IT', 'VA']
 
-t.test('one spelling in every region, however it is decorated', async (t) => {
+t.test('gives one spelling in every region, for every notation', async (t) => {
   for (const region of getCountries()) {
     const number = getExampleNumber(region, examples)
     if (!number) continue
@@ -180,7 +180,7 @@ t.test('one spelling in every region, however it is decorated', async (t) => {
   }
 })
 
-t.test('every number in use is its own spelling, in every region', async (t) => {
+t.test('keeps every valid number in international form, in every region', async (t) => {
   const random = createRandom(1)
   let count = 0
   for (const region of getCountries()) {
@@ -198,7 +198,7 @@ t.test('every number in use is its own spelling, in every region', async (t) => 
   t.ok(count > 3000, `${count} numbers`)
 })
 
-t.test('the spelling of a spelling is itself, whatever was typed and wherever', async (t) => {
+t.test('keeps a spelling that it gave itself, for random input in every region', async (t) => {
   const random = createRandom(2)
   const regions = getCountries()
   let accepted = 0
@@ -217,7 +217,7 @@ t.test('the spelling of a spelling is itself, whatever was typed and wherever', 
   t.ok(accepted > 6_000, `${accepted} were numbers`)
 })
 
-t.test('a hundred thousand of anything are refused in well under a second', async (t) => {
+t.test('400 within a second for 100,000 repetitions of anything', async (t) => {
   for (const piece of ['+', '1', '0', ' ', '(-', '\u202d', 'tel:', ';', '١', '1;phone-context=+', 'ﷺ']) {
     const text = piece.repeat(100_000)
     const started = performance.now()
@@ -226,7 +226,7 @@ t.test('a hundred thousand of anything are refused in well under a second', asyn
   }
 })
 
-t.test('a masked number shows its end, and never most of it', async (t) => {
+t.test('masks all but the end of a number', async (t) => {
   t.equal(maskedMobile('+8613800138000'), '***8000')
   t.equal(maskedMobile('+6837012'), '***12')
 })
@@ -252,7 +252,7 @@ function spellingsOf(number: PhoneNumber, region: CountryCode): string[] {
   ]
 }
 
-/** Refused, or the same number. */
+/** Misspellings that are refused or mean the same number. */
 function misspellingsOf(number: PhoneNumber, region: CountryCode): string[] {
   const { countryCallingCode: code, nationalNumber } = number
   return [
