@@ -10,7 +10,7 @@ import { exampleRequest } from '../support/example-requests.js'
 import { document, examplesOf, type MediaType, type Operation, operations } from '../support/openapi.js'
 import { until } from '../support/servers.js'
 
-t.test('every example fits the schema that it is of', async (t) => {
+t.test('every example is valid by its schema', async (t) => {
   const examples = [...examplesIn(document)]
 
   for (const { schema, example } of examples) {
@@ -19,13 +19,13 @@ t.test('every example fits the schema that it is of', async (t) => {
   t.ok(examples.length > 50)
 })
 
-t.test('every request and every refusal happens as it is shown', async (t) => {
+t.test('the service answers every example as the document shows it', async (t) => {
   const { service, causes, somebody, newMobile, ask } = await createCast(t)
   await somebody(MOBILE)
 
   for (const operation of operations) {
     t.test(
-      `${operation.operationId}: the request, and again with a token that is not cut short, or a new number`,
+      `${operation.operationId}: 200 for the example, with a whole token or a new number where it needs one`,
       async (t) => {
         const asShown = await ask(operation, await somebody(), { about: {} })
         const asker = await somebody()
@@ -47,9 +47,9 @@ t.test('every request and every refusal happens as it is shown', async (t) => {
     }
   }
 
-  t.test('503 temporarily_unavailable from all of them, while it closes', async (t) => {
+  t.test('503 temporarily_unavailable from all operations, while the service closes', async (t) => {
     const closing = await build(t, { backends: service.backends })
-    // As long as somebody is connected, the instance tells those who come to go elsewhere.
+    // While a connection is open, the instance answers 503 to new requests.
     const connection = connect(Number(new URL(closing.url).port), '127.0.0.1')
     t.teardown(() => connection.destroy())
     const asker = await somebody()
@@ -60,29 +60,34 @@ t.test('every request and every refusal happens as it is shown', async (t) => {
     for (const answer of await Promise.all(asked)) t.equal(answer.body.error, 'temporarily_unavailable')
   })
 
-  t.test('500 internal from all that ask a store, when that has a bug, which the log names', async (t) => {
-    const lines: unknown[] = []
-    const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-    const broken = await build(t, { backends: service.backends, log })
-    const { accounts, registry, serviceClients } = broken.stores
-    for (const store of [accounts, registry, serviceClients] as Record<string, unknown>[]) {
-      for (const name of Object.keys(store)) store[name] = () => Promise.reject(new TypeError('a bug'))
-    }
+  t.test(
+    '500 internal from all operations that ask a store, when it has a bug, which the log names',
+    async (t) => {
+      const lines: unknown[] = []
+      const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+      const broken = await build(t, { backends: service.backends, log })
+      const { accounts, registry, serviceClients } = broken.stores
+      for (const store of [accounts, registry, serviceClients] as Record<string, unknown>[]) {
+        for (const name of Object.keys(store)) store[name] = () => Promise.reject(new TypeError('a bug'))
+      }
 
-    const asker = await somebody()
-    for (const operation of operations.filter(({ operationId }) => !ASKING_NO_STORE.includes(operationId))) {
-      const answer = await broken.call(...exampleRequest(operation, asker))
-      t.match(answer, { status: 500, body: { error: 'internal' } }, operation.operationId)
-      const line = { msg: 'unexpected error', err: { message: 'a bug' }, request_id: String }
-      t.match(lines.splice(0), [line], `${operation.operationId} says so in the log, once`)
-    }
-  })
+      const asker = await somebody()
+      for (const operation of operations.filter(
+        ({ operationId }) => !ASKING_NO_STORE.includes(operationId),
+      )) {
+        const answer = await broken.call(...exampleRequest(operation, asker))
+        t.match(answer, { status: 500, body: { error: 'internal' } }, operation.operationId)
+        const line = { msg: 'unexpected error', err: { message: 'a bug' }, request_id: String }
+        t.match(lines.splice(0), [line], `${operation.operationId} says so in the log, once`)
+      }
+    },
+  )
 })
 
-/** Whether a store answers at all is asked of what was given when the instance was built. */
+/** Operations that the replaced functions do not reach: /readyz has kept those of the start. */
 const ASKING_NO_STORE = ['livez', 'readyz', 'jwks']
 
-/** The document shows no whole token, and one number for the user that is added and for the one who logs in. */
+/** The document shows no whole token, and the same number for POST /users as for /login. */
 const CUT_SHORT_OR_TAKEN = ['token_invalid', 'mobile_taken']
 
 interface Shown {

@@ -39,7 +39,7 @@ t.test('APISIX with request_method POST, which sends the body too', async (t) =>
   })
 })
 
-t.test('what the example has APISIX do with the answer', async (t) => {
+t.test('the example copies the identity, passes refusals on, and answers 503 in an outage', async (t) => {
   t.strictSame(plugin.upstream_headers, ['X-User-Id', 'X-Session-Id'])
   for (const name of ['WWW-Authenticate', 'Retry-After']) t.ok(plugin.client_headers.includes(name), name)
   t.match(plugin, { allow_degradation: false, status_on_error: 503, uri: 'http://127.0.0.1:3000/identify' })

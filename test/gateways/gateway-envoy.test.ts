@@ -17,7 +17,7 @@ const names = (list: { patterns: { exact: string }[] }) => list.patterns.map(({ 
 t.test('Envoy with examples/envoy, replayed', async (t) => {
   const allowed = ['authorization', ...names(config.allowed_headers)]
 
-  // The original method and path (ext_authz_http_impl.cc), and what Envoy's own HTTP client adds.
+  // The original method and path (ext_authz_http_impl.cc), and the headers that Envoy adds itself.
   await checkReplay(t, await startPlatform(t), ({ method, path, headers }) => ({
     method,
     path: service.path_prefix + path,
@@ -32,7 +32,7 @@ t.test('Envoy with examples/envoy, replayed', async (t) => {
   }))
 })
 
-t.test('what the example has Envoy do with the answer', async (t) => {
+t.test('the example removes forged headers, copies the identity, and answers 503 in an outage', async (t) => {
   t.strictSame(names(service.authorization_response.allowed_upstream_headers), ['x-user-id', 'x-session-id'])
   t.equal(config.failure_mode_allow, false)
   t.strictSame(config.status_on_error, { code: 'ServiceUnavailable' })

@@ -33,7 +33,7 @@ t.test('HAProxy with examples/haproxy', async (t) => {
   })
 })
 
-t.test('200 and no identity in the trailers of HTTP/2, which its ports speak too', async (t) => {
+t.test('200 without an identity in the trailers of HTTP/2, which its ports speak too', async (t) => {
   const platform = await startPlatform(t)
   const { url } = await haproxy(t, platform)
   const client = connect(url)
@@ -56,7 +56,7 @@ t.test('200 and no identity in the trailers of HTTP/2, which its ports speak too
   }
 })
 
-t.test('not 200 where the script that drops trailers fails', async (t) => {
+t.test('5xx where the script that drops trailers fails', async (t) => {
   const platform = await startPlatform(t)
   const { url } = await haproxy(t, platform, (text) => text.replace('channel:remove', 'channel:nothing'))
 
@@ -73,7 +73,7 @@ t.test('not 200 where the script that drops trailers fails', async (t) => {
   )
 })
 
-t.test('503 for everybody where the script fails, after which HAProxy goes on', async (t) => {
+t.test('503 for a live token where the script that asks the service fails', async (t) => {
   const platform = await startPlatform(t)
   const { url } = await haproxy(t, platform, (text) => text.replace('core.httpclient()', 'nothing()'))
 

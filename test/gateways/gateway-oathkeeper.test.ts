@@ -32,7 +32,7 @@ t.test('Oathkeeper with examples/oathkeeper, replayed', async (t) => {
     })
   }
 
-  await t.test('200 with what it reads, for a live token', async (t) => {
+  await t.test('200 with the claims that Oathkeeper reads, for a live token', async (t) => {
     const token = await platform.logIn()
     const { status, text } = await introspect(token)
     const answer = JSON.parse(text)
@@ -45,7 +45,7 @@ t.test('Oathkeeper with examples/oathkeeper, replayed', async (t) => {
     t.equal(answer.ext.sid, claimsOf(token).jti, 'the rules have nothing but sub and ext to make headers of')
   })
 
-  await t.test('200 and inactive for every other token, which it answers with 401', async (t) => {
+  await t.test('200 inactive for every other token, which Oathkeeper answers with 401', async (t) => {
     const { live, ...dead } = await platform.tokens()
     for (const token of [...Object.values(dead), 'x', 'x.y.z']) {
       t.match(await introspect(token), { status: 200, text: '{"active":false}' })
@@ -54,7 +54,7 @@ t.test('Oathkeeper with examples/oathkeeper, replayed', async (t) => {
   })
 
   await t.test(
-    '401 with wrong credentials and 503 while Redis is away, which it answers with 500',
+    '401 for wrong credentials and 503 while Redis is away, which Oathkeeper answers with 500',
     async (t) => {
       const token = await platform.logIn()
       t.match(await introspect(token, config.introspection_request_headers.authorization), { status: 401 })
@@ -86,7 +86,7 @@ t.test('exactly one of the example’s rules matches', async (t) => {
   }
 })
 
-t.test('nothing that a client says of its identity passes', async (t) => {
+t.test('the rules replace or empty every identity header of a client', async (t) => {
   t.equal(config.cache.enabled, false)
   for (const { id, mutators } of rules.filter(({ id }) => id !== 'own')) {
     const headers = Object.entries(mutators[0]?.config?.headers ?? {})
@@ -96,7 +96,7 @@ t.test('nothing that a client says of its identity passes', async (t) => {
   }
 })
 
-/** Oathkeeper's patterns: between < and > is a regular expression, the rest is taken as it is. */
+/** A pattern of Oathkeeper: a regular expression between < and >, literal text elsewhere. */
 function asPattern(url: string): RegExp {
   const parts = url.split(/<([^>]*)>/)
   const escaped = parts.map((part, index) =>

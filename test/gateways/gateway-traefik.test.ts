@@ -50,7 +50,7 @@ t.test('Traefik with preserveRequestMethod and forwardBody', async (t) => {
   })
 })
 
-t.test('what the example has Traefik remove and copy', async (t) => {
+t.test('the example removes and copies the identity headers in every spelling', async (t) => {
   const pattern = new RegExp(authResponseHeadersRegex.replace('(?i)', ''), 'i')
   const spellings = ['X-User-Id', 'X-User_id', 'X_user-Id', 'X_user_id']
 

@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { build, type Credentials, claimsOf } from '../helper.js'
 
-t.test('an OAuth client that knows nothing of this service', async (t) => {
+t.test('a standard OAuth client', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const gateway = await service.addClient(['introspect'])
@@ -13,7 +13,7 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
     revocation_endpoint: `${service.url}/revoke`,
   }
 
-  t.test('learns that a token is active, and whose it is', async (t) => {
+  t.test('active with the claims, for a live token', async (t) => {
     const token = await service.login()
 
     const found = await introspect(gateway, token)
@@ -22,7 +22,7 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
     t.match(found, { active: true, sub: String(userId), token_type: 'Bearer', exp, iat, iss, jti, sid: jti })
   })
 
-  t.test('learns that a token is not active, whatever is wrong with it, and nothing else', async (t) => {
+  t.test('inactive, without other members, for dead and malformed tokens', async (t) => {
     const superseded = await service.login()
     const ended = await service.login()
     await service.logout(ended)
@@ -32,7 +32,7 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
     }
   })
 
-  t.test('ends a session: the token is inactive at once, and may be revoked again', async (t) => {
+  t.test('inactive at once after a revocation, which may be repeated', async (t) => {
     const token = await service.login()
 
     await revoke(portal, token)
@@ -43,7 +43,7 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
     t.match(await service.identify(token), { status: 401, body: { error: 'session_ended' } })
   })
 
-  t.test('is challenged to use HTTP Basic when its secret is wrong, or its name unknown', async (t) => {
+  t.test('401 with a challenge of HTTP Basic for a wrong secret or an unknown name', async (t) => {
     const token = await service.login()
     const [wrong, unknown] = [
       { ...gateway, secret: portal.secret },
@@ -60,7 +60,7 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
     t.equal((await service.identify(token)).status, 200, 'and the session lives')
   })
 
-  t.test('is refused by name what it has no permission for', async (t) => {
+  t.test('403 not_allowed without the permission', async (t) => {
     const token = await service.login()
 
     for (const asked of [introspect(portal, token), revoke(gateway, token)]) {
@@ -70,13 +70,13 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
     t.equal((await service.identify(token)).status, 200, 'and the session lives')
   })
 
-  t.test('is told by name what is wrong with its request', async (t) => {
+  t.test('413 payload_too_large for a token that is too long', async (t) => {
     const refused = await refusal(introspect(gateway, 'x'.repeat(5000)), oauth.ResponseBodyError)
 
     t.match(refused, { status: 413, error: 'payload_too_large', error_description: String })
   })
 
-  t.test('takes an outage for one, and never for an inactive token or a revoked one', async (t) => {
+  t.test('503 as an error, not as an inactive or a revoked token, while Redis is away', async (t) => {
     const token = await service.login()
     await service.redis.stop()
 
@@ -102,10 +102,10 @@ t.test('an OAuth client that knows nothing of this service', async (t) => {
   }
 })
 
-/** Over the loopback interface; a client refuses plain HTTP unless it is told. */
+/** The client refuses plain HTTP without this option. The tests use the loopback interface. */
 const WITHOUT_TLS = { [oauth.allowInsecureRequests]: true }
 
-/** What a client refuses to go on with. @throws where it is something else, or nothing */
+/** The error with which a client rejects. @throws where it rejects with another, or resolves */
 async function refusal<E extends Error>(
   asked: Promise<unknown>,
   Kind: abstract new (...args: never[]) => E,

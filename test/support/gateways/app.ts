@@ -7,20 +7,20 @@ import type { Test } from 'tap'
 export interface Seen {
   method: string
   url: string
-  /** Names as they came, and values, in turn. */
+  /** Names as they came, and values, alternating. */
   headers: string[]
-  /** Fields after the body: some servers take them for headers. */
+  /** Fields after the body, which some servers take for headers. */
   trailers: string[]
   body: { length: number; digest: string }
 }
 
 export interface App {
   port: number
-  /** All that it has received. */
+  /** All requests that it has received. */
   seen: Seen[]
 }
 
-/** Answers with what it saw of the identity, or, below /private/answers/, with that status. */
+/** Answers with the identity that it received; /private/answers/<status> sets the status. */
 export async function startApp(t: Test): Promise<App> {
   const seen: Seen[] = []
   const server = createServer(async (request, response) => {
@@ -31,7 +31,7 @@ export async function startApp(t: Test): Promise<App> {
     const identity = { user: request.headers['x-user-id'], session: request.headers['x-session-id'] }
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(identity))
   })
-  // A request that it cannot read has reached it all the same.
+  // A request that it cannot parse has reached it, too.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code?.startsWith('HPE_')) {
       seen.push({ method: '', url: '', headers: [], trailers: [], body: { length: 0, digest: '' } })

@@ -9,7 +9,7 @@ import { ask, bearer } from './client.js'
 import type { Gateway } from './gateway.js'
 import type { Platform } from './platform.js'
 
-/** CGI, WSGI and PHP make HTTP_X_USER_ID, or HTTP_X_SESSION_ID, of all of these. */
+/** CGI, WSGI and PHP turn each of these into HTTP_X_USER_ID or HTTP_X_SESSION_ID. */
 const FORGED = [
   ['X-User-Id', '1000'],
   ['x-user-id', '1001'],
@@ -22,14 +22,14 @@ const FORGED = [
   ['x_session-id', 'forged'],
 ] as const
 
-/** The app sees who is asking, as the service says, and never what the client says. */
+/** The app receives the identity that the service gives, never one that the client sends. */
 export async function checkIdentity(t: Test, platform: Platform, { url }: Gateway, traits: Traits) {
   const { app, userId } = platform
   const token = await platform.logIn()
   const session = claimsOf(token).jti
   const forged = Object.fromEntries(FORGED)
 
-  await t.test('200 with a live token, and the app sees whose it is', async (t) => {
+  await t.test('200 with a live token; the app receives its identity', async (t) => {
     for (const scheme of ['Bearer', 'bearer', 'JWT']) {
       const { status } = await ask(url, 'GET', '/private/a', {
         headers: { authorization: `${scheme} ${token}` },
@@ -39,7 +39,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
-  await t.test('200 and the identity of the token in place of a forged one', async (t) => {
+  await t.test('200 with the identity of the token in place of a forged one', async (t) => {
     for (const [name, value] of FORGED) {
       const { status } = await ask(url, 'GET', '/private/a', { headers: { ...bearer(token), [name]: value } })
       t.equal(status, 200, name)
@@ -51,7 +51,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
-  await t.test('200 and no way to have the identity dropped on the way', async (t) => {
+  await t.test('200 with the identity, although Connection names its headers', async (t) => {
     const headers = { ...bearer(token), connection: 'close, X-User-Id, X-Session-Id' }
     const { status } = await ask(url, 'GET', '/private/a', { headers })
 
@@ -59,7 +59,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     t.strictSame(identityIn(app.seen.at(-1)), { X_USER_ID: [String(userId)], X_SESSION_ID: [session] })
   })
 
-  await t.test('200 without a token for what is public, and no identity at all', async (t) => {
+  await t.test('200 without an identity for a public path, with and without a token', async (t) => {
     for (const headers of [{}, bearer(token), forged, { ...bearer(token), ...forged }]) {
       const { status } = await ask(url, 'GET', '/public/a.css?b=c', { headers })
       t.equal(status, 200)
@@ -68,7 +68,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
-  await t.test('200 and no identity in trailers, announced or not', async (t) => {
+  await t.test('200 without an identity in trailers, announced or not', async (t) => {
     for (const announced of [{}, { Trailer: FORGED.map(([name]) => name).join() }]) {
       for (const [path, identity] of [
         ['/private/a', { X_USER_ID: [String(userId)], X_SESSION_ID: [session] }],
@@ -89,7 +89,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
-  await t.test('200 with the right identity each, when many ask at once', async (t) => {
+  await t.test('200 with the right identity for each of many parallel requests', async (t) => {
     const other = '+8613800138111'
     const ids = [userId, await platform.addUser({ mobile: other })]
     const tokens = [token, await platform.logIn(other)]
@@ -104,7 +104,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     )
 
     const right = answers.filter(({ text }, index) => text.includes(`"user":"${ids[index % 2]}"`))
-    // On a busy machine the service may have no time for some.
+    // On a busy machine the service may refuse some with 503.
     const refused = answers.filter(({ status }) => status >= 500)
     t.equal(right.length + refused.length, answers.length)
     t.ok(right.length > answers.length / 2, `${right.length} of ${answers.length}`)
@@ -112,7 +112,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
     if (traits.keepsConnections) t.ok(connections <= 32, `on ${connections} connections`)
   })
 
-  await t.test('200 from login, which counts by the address of the client', async (t) => {
+  await t.test('200 from /login, which logs the address of the client', async (t) => {
     const body = JSON.stringify({ mobile: '13800138000', password: PASSWORD })
     const headers = { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.1' }
     const { status, text } = await ask(url, 'POST', '/login', { headers, body, from: '127.0.0.2' })
@@ -131,7 +131,7 @@ export async function checkIdentity(t: Test, platform: Platform, { url }: Gatewa
 }
 
 /**
- * Headers, and trailers, that an app might take for the identity, under the name that CGI gives
+ * Headers and trailers that an app might take for the identity, under the names that CGI gives
  * them.
  */
 export function identityIn(seen?: Seen): Record<string, string[]> {

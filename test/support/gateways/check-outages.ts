@@ -5,20 +5,20 @@ import { ask, bearer } from './client.js'
 import type { Gateway } from './gateway.js'
 import type { Platform } from './platform.js'
 
-/** What the client is answered while something is away. */
+/** The status that the client gets in each outage. */
 export interface OutageAnswers {
   /** The service does not answer in time. */
   hung: number
-  /** It says 503. */
+  /** The service answers 503. */
   stores: number
-  /** Nobody listens there. */
+  /** Nothing listens at the address of the service. */
   gone: number
 }
 
 /** Longer than any example waits for the service. */
 const LIMIT_MS = 4000
 
-/** Without an answer about a token nobody gets in, and nobody is told that the token is bad. */
+/** Without an answer about a token the app is not reached, and the client gets no 401. */
 export async function checkOutages(t: Test, platform: Platform, { url }: Gateway, answers: OutageAnswers) {
   const { app, service, line } = platform
   const token = await platform.logIn()

@@ -4,7 +4,7 @@ import { ask, bearer, type Headers } from './client.js'
 import type { Gateway } from './gateway.js'
 import type { Platform } from './platform.js'
 
-/** What some servers take for a path below /public/, and others for one that is not. */
+/** Paths that some servers read as below /public/ and others do not. */
 const NOT_PLAINLY_PUBLIC = [
   '/public',
   '/public/',
@@ -29,7 +29,10 @@ const NOT_PLAINLY_PUBLIC = [
   '/',
 ]
 
-/** Paths that a server which decodes them first takes for public ones. The app must not get them as they were sent. */
+/**
+ * Paths that are public to a server that decodes them first. The app must not receive them as they
+ * were sent.
+ */
 const PUBLIC_TO_SOME = [
   '/private/../public/a',
   '/private/..%2fpublic/a',
@@ -37,7 +40,7 @@ const PUBLIC_TO_SOME = [
   '//public/a',
 ]
 
-/** Without a live token the app is not reached, and the client is told why, as the service says it. */
+/** Without a live token the app is not reached, and the client gets the refusal of the service. */
 export async function checkRefusals(t: Test, platform: Platform, { url }: Gateway, traits: Traits) {
   const { app } = platform
   const { live, ...dead } = await platform.tokens()
@@ -90,7 +93,7 @@ export async function checkRefusals(t: Test, platform: Platform, { url }: Gatewa
     },
   )
 
-  await t.test('401 after a logout and after a newer login, in the very next request', async (t) => {
+  await t.test('401 for the next request after a logout and after a newer login', async (t) => {
     for (const finish of [platform.logOut, () => platform.logIn()]) {
       const token = await platform.logIn()
       t.equal((await ask(url, 'GET', '/private/a', { headers: bearer(token) })).status, 200)
@@ -99,7 +102,7 @@ export async function checkRefusals(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
-  await t.test('4xx without a token for whatever is not plainly public', async (t) => {
+  await t.test('4xx without a token for every path that is not plainly public', async (t) => {
     const before = app.seen.length
     for (const path of NOT_PLAINLY_PUBLIC) {
       const { status } = await ask(url, 'GET', path)
@@ -109,7 +112,7 @@ export async function checkRefusals(t: Test, platform: Platform, { url }: Gatewa
   })
 
   await t.test(
-    '4xx without a token, or the path that was found public, where that is a matter of reading',
+    '4xx without a token, or the decoded path to the app, where decoding makes it public',
     async (t) => {
       for (const path of PUBLIC_TO_SOME) {
         const before = app.seen.length

@@ -5,14 +5,14 @@ import { ask, bearer, type Headers } from './client.js'
 import type { Gateway } from './gateway.js'
 import type { Platform } from './platform.js'
 
-/** A request that may pass reaches the app as it was sent, whatever it is, and the app's answer the client. */
+/** An allowed request reaches the app as it was sent, and the answer of the app the client. */
 export async function checkRequests(t: Test, platform: Platform, { url }: Gateway, traits: Traits) {
   const { app } = platform
   const token = await platform.logIn()
   const headers = bearer(token)
 
   for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
-    await t.test(`${method} with a token reaches the app, without one it does not`, async (t) => {
+    await t.test(`200 for ${method} with a token, 401 without, which does not reach the app`, async (t) => {
       const before = app.seen.length
       const known = await ask(url, method, '/private/a?b=c', { headers })
       const unknown = await ask(url, method, '/private/a?b=c')
@@ -23,7 +23,7 @@ export async function checkRequests(t: Test, platform: Platform, { url }: Gatewa
     })
   }
 
-  await t.test('a body of any size and form arrives whole', async (t) => {
+  await t.test('200 for a body of any size and form, which arrives whole', async (t) => {
     const large = randomBytes(1_000_000)
     const json = { ...headers, 'Content-Type': 'application/json' }
     const bodies: [string | Uint8Array, Headers][] = [
@@ -48,7 +48,7 @@ export async function checkRequests(t: Test, platform: Platform, { url }: Gatewa
     }
   })
 
-  await t.test('a path arrives as it was sent, or not at all', async (t) => {
+  await t.test('200 for a path that arrives as expected, 4xx for one that does not arrive', async (t) => {
     const found: Record<string, string | undefined> = {}
     for (const path of Object.keys(traits.paths)) {
       const before = app.seen.length
@@ -59,7 +59,7 @@ export async function checkRequests(t: Test, platform: Platform, { url }: Gatewa
     t.strictSame(found, traits.paths)
   })
 
-  await t.test('the app’s own refusals and failures pass as they are', async (t) => {
+  await t.test('401, 403, 404, 500 and 503 of the app itself pass unchanged', async (t) => {
     for (const status of [401, 403, 404, 500, 503]) {
       const answer = await ask(url, 'GET', `/private/answers/${status}`, { headers })
       t.equal(answer.status, status)

@@ -1,6 +1,6 @@
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http'
 
-/** Names as they are sent: two that differ in case only are two headers. Several values are as many headers. */
+/** Names as they are sent: each spelling is a header of its own, and each value is a line. */
 export type Headers = Record<string, string | string[]>
 
 export interface Answer {
@@ -12,14 +12,14 @@ export interface Answer {
 interface Options {
   headers?: Headers
   body?: Uint8Array | string
-  /** Fields behind a chunked body, as names and values. */
+  /** Fields after a chunked body, as names and values. */
   trailers?: readonly (readonly [string, string])[]
   /** The local address to ask from: all of 127.0.0.0/8 is this machine. */
   from?: string
   agent?: Agent
 }
 
-/** Sends one request, with the path left as it is, over a connection of its own unless an agent is given. */
+/** Sends one request, with the path unchanged, on a new connection unless an agent is given. */
 export function ask(url: string, method: string, path: string, options: Options = {}): Promise<Answer> {
   const { headers = {}, body = '', trailers, from, agent = new Agent() } = options
   const { hostname, port } = new URL(url)
@@ -36,7 +36,7 @@ export function ask(url: string, method: string, path: string, options: Options 
         port,
         method,
         path,
-        // A list goes out as it is; an object would be put in order first.
+        // Node.js sends a list unchanged, and would merge the headers of an object.
         headers: lines as unknown as OutgoingHttpHeaders,
         ...(from !== undefined && { localAddress: from }),
       },

@@ -26,7 +26,7 @@ interface Options {
   edit?: (text: string) => string
 }
 
-/** Runs the real program with its example, in which nothing but the three addresses that all examples use is replaced. */
+/** Runs the real program with its example, of which only the three common addresses change. */
 export async function startGateway(
   t: Test,
   { line, app }: Pick<Platform, 'line' | 'app'>,
@@ -64,10 +64,10 @@ export async function startGateway(
   return { url: `http://127.0.0.1:${port}` }
 }
 
-/** The files of an example with other ports in place of its own. */
+/** A copy of an example with other ports. */
 function copyExample(example: string, ports: Record<number, number>, edit: (text: string) => string): string {
   const directory = temporaryDirectory('auth-gateway-')
-  // For workers that give up the rights of root.
+  // Workers that give up the rights of root must read it, too.
   chmodSync(directory, 0o755)
   cpSync(`${EXAMPLES}/${example}`, directory, { recursive: true })
   for (const name of readdirSync(directory)) {
@@ -82,11 +82,11 @@ function copyExample(example: string, ports: Record<number, number>, edit: (text
 }
 
 function signal(group: number | undefined, name: NodeJS.Signals): void {
-  // Without an id it was never started, and 0 would be the group of the tests.
+  // Without an id the program was never started, and 0 would be the group of the tests.
   if (group === undefined) return
   try {
     process.kill(-group, name)
   } catch {
-    // It has ended already.
+    // The group has ended already.
   }
 }

@@ -18,12 +18,12 @@ import { startApp } from './app.js'
 
 export type Platform = Awaited<ReturnType<typeof startPlatform>>
 
-/** What stands around a gateway: the real service on real stores, an app that records what reaches it, and users. */
+/** The surroundings of a gateway: the service on real stores, an app that records, and users. */
 export async function startPlatform(t: Test) {
   const backends = await startBackends(t)
   const actionLog = `${temporaryDirectory()}/actions.log`
   const service = await startService(t, { env: { ...settings(backends), USER_ACTION_LOG: actionLog } })
-  // Between gateway and service, to count connections.
+  // A proxy between gateway and service, which counts connections.
   const line = await startProxy(service.port)
   const app = await startApp(t)
   t.teardown(() => line.close())
@@ -55,12 +55,12 @@ export async function startPlatform(t: Test) {
     if (status !== 200) throw new Error(`logout: ${status}`)
   }
 
-  /** What the service itself says of a request with that header. */
+  /** The answer of the service itself to a request with that header. */
   function identify(authorization?: string) {
     return send(service.url, 'GET', '/identify', { headers: authorization ? { authorization } : {} })
   }
 
-  /** The first answers of a service are its slowest, and on a busy machine may be too slow: 503. */
+  /** The first answers of a service are its slowest: on a busy machine they may be 503. */
   async function warmUp(): Promise<void> {
     const token = await logInHere()
     for (let answered = 0; answered < 20; answered++) {

@@ -13,7 +13,7 @@ export interface Received {
   headers: Headers
 }
 
-/** What a gateway asks the service about it. */
+/** What a gateway asks the service about a request. */
 export interface Subrequest extends Received {
   body?: string
 }
@@ -24,7 +24,7 @@ export function readExample(path: string): any {
   return parse(readFileSync(new URL(`../../../examples/${path}`, import.meta.url), 'utf8'))
 }
 
-/** What clients send: every method, odd paths, headers of a body, and an identity of their own making. */
+/** What clients send: every method, odd paths, headers of a body, and a forged identity. */
 const RECEIVED: Received[] = [
   ...['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map((method) => ({
     method,
@@ -43,7 +43,7 @@ const RECEIVED: Received[] = [
   },
 ]
 
-/** The service's answers to the requests that a gateway makes of what it receives are what this gateway needs. */
+/** The answers of the service to the sub-requests of a gateway are what that gateway needs. */
 export async function checkReplay(
   t: Test,
   platform: Platform,
@@ -53,33 +53,36 @@ export async function checkReplay(
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
 
+  await t.test('200 with the identity in headers for every request with a live token', async (t) => {
+    const before = platform.line.accepted()
+    for (const received of RECEIVED) {
+      const { status, headers } = await send(received, `Bearer ${live}`)
+      t.equal(status, 200, `${received.method} ${received.path}`)
+      t.match(headers, { 'x-user-id': String(platform.userId), 'x-session-id': claimsOf(live).jti })
+    }
+    t.ok(platform.line.accepted() - before <= 1, 'over one connection')
+  })
+
   await t.test(
-    '200 with the identity in headers, for whatever a client does with a live token',
+    '401 with the challenge, without an identity, for every request without a live token',
     async (t) => {
-      const before = platform.line.accepted()
-      for (const received of RECEIVED) {
-        const { status, headers } = await send(received, `Bearer ${live}`)
-        t.equal(status, 200, `${received.method} ${received.path}`)
-        t.match(headers, { 'x-user-id': String(platform.userId), 'x-session-id': claimsOf(live).jti })
+      const credentials = [undefined, '', 'Bearer x', `Bearer ${live},Bearer ${live}`]
+      for (const authorization of [
+        ...credentials,
+        ...Object.values(dead).map((token) => `Bearer ${token}`),
+      ]) {
+        for (const received of RECEIVED) {
+          const { status, headers } = await send(received, authorization)
+          t.equal(status, 401)
+          t.match(headers['www-authenticate'], /^Bearer realm="auth"/)
+          t.equal(headers['cache-control'], 'no-store')
+          t.notOk(headers['x-user-id'] ?? headers['x-session-id'])
+        }
       }
-      t.ok(platform.line.accepted() - before <= 1, 'over one connection')
     },
   )
 
-  await t.test('401 with the challenge, and no identity, without a live one', async (t) => {
-    const credentials = [undefined, '', 'Bearer x', `Bearer ${live},Bearer ${live}`]
-    for (const authorization of [...credentials, ...Object.values(dead).map((token) => `Bearer ${token}`)]) {
-      for (const received of RECEIVED) {
-        const { status, headers } = await send(received, authorization)
-        t.equal(status, 401)
-        t.match(headers['www-authenticate'], /^Bearer realm="auth"/)
-        t.equal(headers['cache-control'], 'no-store')
-        t.notOk(headers['x-user-id'] ?? headers['x-session-id'])
-      }
-    }
-  })
-
-  await t.test('503, and no identity, while Redis is away', async (t) => {
+  await t.test('503 without an identity while Redis is away', async (t) => {
     await platform.backends.redis.stop()
     const { status, headers } = await send({ method: 'GET', path: '/', headers: {} }, `Bearer ${live}`)
 
@@ -96,7 +99,7 @@ export async function checkReplay(
   }
 }
 
-/** Of these headers only those that are named, in whatever case. */
+/** Those of the headers whose names are listed, in any case. */
 export function only(headers: Headers, names: string[]): Headers {
   const wanted = new Set(names.map((name) => name.toLowerCase()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => wanted.has(name.toLowerCase())))
