@@ -4,15 +4,15 @@ import t from 'tap'
 
 const SRC = new URL('../src/', import.meta.url).pathname
 
-/** Subjects: what the service is about, whoever asks it. */
+/** Subjects: what the service is about, independent of HTTP. */
 const SUBJECTS = 'sessions|tokens|passwords|users|service-clients|logs'
 
-/** What every place may know, and what knows nothing of the others. */
+/** Folders that every other folder may import, and that import no subject. */
 const COMMON = 'refusals|text|addresses|secrets|config'
 
 /**
- * What a folder of src may import of ours: `http → subjects → stores`. Only app.ts, the processes and
- * the commands see all.
+ * What a folder of src may import of our code: `http → subjects → stores`. Only app.ts, the
+ * processes and the commands may import everything.
  */
 const MAY_IMPORT: Record<string, RegExp> = {
   'refusals/': /^refusals\//,
@@ -41,7 +41,7 @@ t.test('imports go one way', async (t) => {
   }
 })
 
-t.test('what speaks HTTP knows stores not even by type, and subjects know no HTTP', async (t) => {
+t.test('http/ imports no store, not even a type', async (t) => {
   const above = files.filter((file) => file.startsWith('http/'))
   t.ok(above.length >= 30)
   for (const file of above) t.notMatch(importsOf(file).join(), /stores\//, file)
@@ -52,7 +52,7 @@ t.test('only the command line reads the environment', async (t) => {
   t.strictSame(readers.sort(), ['cli.ts', 'commands/with-stores.ts'])
 })
 
-t.test('nothing is imported in a circle', async (t) => {
+t.test('no import is circular', async (t) => {
   const circlesFrom = (file: string, path: string[] = []): string[] => {
     if (path.includes(file)) return [[...path, file].join(' → ')]
     return importsOf(file).flatMap((imported) => circlesFrom(imported, [...path, file]))
@@ -65,7 +65,7 @@ t.test('nothing is imported in a circle', async (t) => {
   t.ok(files.length > 20)
 })
 
-t.test('a client imports nothing but itself, Node.js and what its package declares', async (t) => {
+t.test('a client imports only itself, Node.js and what its package declares', async (t) => {
   const folder = new URL('../clients/node/', import.meta.url).pathname
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const own = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
@@ -80,7 +80,7 @@ t.test('a client imports nothing but itself, Node.js and what its package declar
   t.ok(own.length >= 10)
 })
 
-t.test('the service knows nothing of its clients', async (t) => {
+t.test('the service imports nothing of its clients', async (t) => {
   for (const file of files)
     t.notMatch(readFileSync(join(SRC, file), 'utf8'), /@auth-service\/client|clients\/node/, file)
 })

@@ -15,7 +15,7 @@ t.test('every test file is in exactly one tier', async (t) => {
   }
 })
 
-t.test('every name stands for test files that there are', async (t) => {
+t.test('every path in the tiers names existing test files', async (t) => {
   const files = testFiles()
 
   for (const path of names.flatMap((name): string[] => TIERS[name].files)) {
