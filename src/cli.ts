@@ -24,7 +24,7 @@ const program = new Command('auth-service')
 
 program
   .command('serve')
-  .description('run the service; settings come from the environment (see the README)')
+  .description('run the service; settings come from the environment (see docs/settings.md)')
   .action(() => serve(process.env))
 
 program

@@ -37,6 +37,16 @@ t.test('the README leads to every document', async (t) => {
   for (const document of markdownBelow('docs')) t.match(readme, `](${document})`, document)
 })
 
+t.test('docs/dependencies.md gives a reason for each package, and for no other', async (t) => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const rows = proseOf('docs/dependencies.md').matchAll(/^\| `([^`]+)` \| (\S.*) \|$/gm)
+
+  t.strictSame(
+    Array.from(rows, ([, name]) => name),
+    [...Object.keys(dependencies), ...Object.keys(devDependencies)],
+  )
+})
+
 t.test('the README is one page', async (t) => {
   const lines = readFileSync(join(ROOT, 'README.md'), 'utf8').trimEnd().split('\n')
 

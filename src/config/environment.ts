@@ -130,7 +130,7 @@ const Environment = Type.Object({
   }),
 })
 
-/** Names of the settings, for the test that compares them with the README's table. */
+/** Names of the settings, for the test that compares them with the tables in docs/settings.md. */
 export const SETTINGS = Object.keys(Environment.properties)
 
 export type Environment = Static<typeof Environment>
