@@ -6,7 +6,7 @@ import { createRandom } from '../faults/random.js'
 
 const random = createRandom(1)
 
-/** Groups of an IPv6 address, many of them zero: that is where spellings differ. */
+/** Groups of an IPv6 address. Many are zero, because spellings differ in how they shorten zeros. */
 function randomGroups(): number[] {
   return Array.from({ length: 8 }, () => random.pick([0, 0, 0, 1, 0xff, 0xffff, random.integer(0, 0xffff)]))
 }
@@ -32,7 +32,7 @@ function spellingsOf(groups: number[]): string[] {
   return spellings.flatMap((text) => [text, text.toUpperCase(), `${text}%eth0`])
 }
 
-t.test('every spelling of an IPv6 address becomes one, which stays as it is', async (t) => {
+t.test('maps all spellings of an IPv6 address to one canonical form, which maps to itself', async (t) => {
   const wrong = []
   for (let round = 0; round < 3000; round++) {
     const groups = randomGroups()
@@ -47,7 +47,7 @@ t.test('every spelling of an IPv6 address becomes one, which stays as it is', as
   t.strictSame(wrong, [])
 })
 
-t.test('different IPv6 addresses stay different, and are written as URLs write them', async (t) => {
+t.test('keeps different IPv6 addresses apart, and writes them as URLs do', async (t) => {
   const wrong = []
   for (let round = 0; round < 3000; round++) {
     const groups = randomGroups()
@@ -62,20 +62,23 @@ t.test('different IPv6 addresses stay different, and are written as URLs write t
   t.strictSame(wrong, [])
 })
 
-t.test('an IPv4 address is itself, however IPv6 wraps it', async (t) => {
-  const wrong = []
-  for (let round = 0; round < 1000; round++) {
-    const address = randomIpv4()
-    const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
-    for (const spelling of [address, ...spellingsOf([0, 0, 0, 0, 0, 0xffff, a * 256 + b, c * 256 + d])]) {
-      if (canonicalAddress(spelling) !== address) wrong.push({ spelling, form: canonicalAddress(spelling) })
+t.test(
+  'maps an IPv4 address and all spellings of its IPv4-mapped IPv6 address to the IPv4 address',
+  async (t) => {
+    const wrong = []
+    for (let round = 0; round < 1000; round++) {
+      const address = randomIpv4()
+      const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
+      for (const spelling of [address, ...spellingsOf([0, 0, 0, 0, 0, 0xffff, a * 256 + b, c * 256 + d])]) {
+        if (canonicalAddress(spelling) !== address) wrong.push({ spelling, form: canonicalAddress(spelling) })
+      }
     }
-  }
 
-  t.strictSame(wrong, [])
-})
+    t.strictSame(wrong, [])
+  },
+)
 
-t.test('what programs read in different ways, or not at all, is no address', async (t) => {
+t.test('rejects addresses that programs parse differently or not at all', async (t) => {
   const none = [
     '',
     ' ',
@@ -111,7 +114,7 @@ t.test('what programs read in different ways, or not at all, is no address', asy
   for (const text of none) t.equal(canonicalAddress(text), undefined, JSON.stringify(text))
 })
 
-t.test('two IPv6 addresses are of one network exactly when their first 64 bits are the same', async (t) => {
+t.test('puts two IPv6 addresses in one network exactly where their first 64 bits are the same', async (t) => {
   const wrong = []
   for (let round = 0; round < 3000; round++) {
     const first = [...randomGroups().slice(0, 4), 1, 2, 3, 4]
@@ -129,7 +132,7 @@ t.test('two IPv6 addresses are of one network exactly when their first 64 bits a
   t.strictSame(wrong, [])
 })
 
-t.test('networks', async (t) => {
+t.test('finds the network of an IPv4 address, of an IPv6 address and of a NAT64 address', async (t) => {
   const networks: Record<string, string> = {
     '203.0.113.8': '203.0.113.8',
     '2001:db8::1': '2001:db8::/64',
@@ -150,7 +153,7 @@ t.test('networks', async (t) => {
   }
 })
 
-t.test('ranges', async (t) => {
+t.test('parses address ranges and rejects malformed ones', async (t) => {
   const ranges: Record<string, string | undefined> = {
     '10.0.0.1': '10.0.0.1/32 ipv4',
     '10.1.2.3/8': '10.1.2.3/8 ipv4',

@@ -12,20 +12,20 @@ import { until } from '../support/servers.js'
 
 const BEHIND_A_PROXY = { TRUST_PROXY: '127.0.0.1' }
 
-t.test('429 for a network, whatever its callers call themselves', async (t) => {
+t.test('too many failures from one network', async (t) => {
   const networks: Record<string, [clients: (index: number) => string, logged: (index: number) => string]> = {
-    'an IPv6 /64': [
+    'addresses of one IPv6 /64': [
       (index) => `2001:db8:0:7:${(index * 977).toString(16)}::${index + 1}`,
       (index) => canonicalInUrl(`2001:db8:0:7:${(index * 977).toString(16)}::${index + 1}`),
     ],
-    'ports of one address': [(index) => `203.0.113.8:${50_001 + index}`, () => '203.0.113.8'],
+    'ports of one IPv4 address': [(index) => `203.0.113.8:${50_001 + index}`, () => '203.0.113.8'],
     'ports of one IPv6 address': [(index) => `[2001:DB8::8]:${50_001 + index}`, () => '2001:db8::8'],
-    'an IPv4 address and IPv6 around it': [
+    'an IPv4 address and its IPv4-mapped IPv6 address': [
       (index) =>
         ['203.0.113.9', '::ffff:203.0.113.9', '::FFFF:CB00:7109', '[::ffff:203.0.113.9]:1'][index % 4] ?? '',
       () => '203.0.113.9',
     ],
-    'an IPv6 address in many spellings': [
+    'spellings of one IPv6 address': [
       (index) =>
         ['2001:db8:9::9', '2001:0DB8:9:0::9', '[2001:db8:9::0009]', '2001:db8:9::9%eth0'][index % 4] ?? '',
       () => '2001:db8:9::9',
@@ -34,9 +34,9 @@ t.test('429 for a network, whatever its callers call themselves', async (t) => {
   const service = await build(t, { env: { ...BEHIND_A_PROXY, LOGIN_MAX_FAILURES: '1' } })
 
   for (const [name, [clients, logged]] of Object.entries(networks)) {
-    t.test(name, async (t) => {
+    t.test(`429 for ${name}`, async (t) => {
       const statuses: number[] = []
-      // A store that is slow may miss a failure; who is never counted as one never gets 429.
+      // A slow store may fail to count an attempt, so the number that it takes varies.
       while (statuses.at(-1) !== 429 && statuses.length < 45) {
         const index = statuses.length
         statuses.push((await failLogin(service, clients(index))).status)
@@ -48,14 +48,14 @@ t.test('429 for a network, whatever its callers call themselves', async (t) => {
     })
   }
 
-  t.test('401 still for its neighbours', async (t) => {
+  t.test('401 for neighbouring networks', async (t) => {
     for (const neighbour of ['203.0.113.7', '2001:db8:0:8::1', '64:ff9b::203.0.113.7']) {
       t.equal((await failLogin(service, neighbour)).status, 401, neighbour)
     }
   })
 })
 
-t.test('the action log names the client behind a chain of trusted proxies', async (t) => {
+t.test('logs the address of the client behind a chain of trusted proxies', async (t) => {
   const TRUST_PROXY = '127.0.0.1, ::ffff:10.0.0.0/104, 2001:db8:aaaa::/48'
   const service = await build(t, { env: { TRUST_PROXY } })
   const chains: Record<string, string> = {
@@ -77,7 +77,7 @@ t.test('the action log names the client behind a chain of trusted proxies', asyn
   t.equal(service.actions.at(-1)?.ip, '203.0.113.8', 'and several headers are one list')
 })
 
-t.test('a proxy that names no address stands for its client, and the log says so once', async (t) => {
+t.test('takes the address of the proxy where X-Forwarded-For holds none, and warns once', async (t) => {
   const { log, lines } = captured()
   const service = await build(t, { env: { TRUST_PROXY: '127.0.0.1,10.0.0.0/8' }, log })
   const nobodies = [
@@ -114,7 +114,7 @@ t.test('a proxy that names no address stands for its client, and the log says so
   t.notMatch(JSON.stringify(lines()), /script|hidden|203\.0\.113/, 'nothing of it is repeated')
 })
 
-t.test('X-Forwarded-For from somebody who is not trusted', async (t) => {
+t.test('ignores X-Forwarded-For from a peer that is not trusted, and warns once', async (t) => {
   const { log, lines } = captured()
   const service = await build(t, { env: { TRUST_PROXY: '192.0.2.1' }, log })
   await service.addUser()
@@ -131,7 +131,7 @@ t.test('X-Forwarded-For from somebody who is not trusted', async (t) => {
   t.equal(service.actions.at(-1)?.ip, '127.0.0.1')
 })
 
-t.test('the log names a hundred networks, however many send X-Forwarded-For', async (t) => {
+t.test('warns of at most 100 networks that send X-Forwarded-For without being trusted', async (t) => {
   const lines: string[] = []
   const { clientOf } = createProxies({ trusted: false, log: { warn: (line) => lines.push(line) } })
 
@@ -149,7 +149,7 @@ t.test('the log names a hundred networks, however many send X-Forwarded-For', as
   t.match(others[0], /from 2001:db8::1 /)
 })
 
-t.test('a trusted range is exactly its addresses, of its own family', async (t) => {
+t.test('trusts exactly the addresses of a range, of its own family only', async (t) => {
   const proxies = createProxies({
     trusted: '10.1.2.3/9, ::ffff:192.0.2.0/120, fe80::/10, ::/80',
     log: { warn: () => undefined },
@@ -164,27 +164,24 @@ t.test('a trusted range is exactly its addresses, of its own family', async (t) 
   }
 })
 
-t.test(
-  'callers that reset their connection at once are known by where it came from, or as nobody',
-  async (t) => {
-    const service = await build(t, { env: BEHIND_A_PROXY })
-    const body = JSON.stringify({ mobile: MOBILE, password: 'wrong' })
-    const { hostname, port } = new URL(service.url)
+t.test('logs the forwarded address or 0.0.0.0 for a connection that is reset at once', async (t) => {
+  const service = await build(t, { env: BEHIND_A_PROXY })
+  const body = JSON.stringify({ mobile: MOBILE, password: 'wrong' })
+  const { hostname, port } = new URL(service.url)
 
-    await until(async () => {
-      const socket = connect(Number(port), hostname)
-      await once(socket, 'connect')
-      socket.write(
-        request('POST', '/login', ['Content-Type: application/json', 'X-Forwarded-For: 192.0.2.7'], body),
-      )
-      socket.resetAndDestroy()
-      await once(socket, 'close')
-      if (service.actions.length === 0) throw new Error('none was heard yet')
-    }, PATIENCE)
+  await until(async () => {
+    const socket = connect(Number(port), hostname)
+    await once(socket, 'connect')
+    socket.write(
+      request('POST', '/login', ['Content-Type: application/json', 'X-Forwarded-For: 192.0.2.7'], body),
+    )
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+    if (service.actions.length === 0) throw new Error('none was heard yet')
+  }, PATIENCE)
 
-    t.ok(service.actions.every(({ ip }) => ['0.0.0.0', '192.0.2.7'].includes(String(ip))))
-  },
-)
+  t.ok(service.actions.every(({ ip }) => ['0.0.0.0', '192.0.2.7'].includes(String(ip))))
+})
 
 let accounts = 0
 
@@ -195,7 +192,7 @@ async function failLogin({ url }: Pick<Service, 'url'>, ...forwarded: string[]):
   return until(async () => {
     const { answers } = await exchange(url, request('POST', '/login', headers, body), { answers: 1 })
     const status = answers[0]?.status ?? 503
-    // A store that was slow counts nothing.
+    // A slow store has not counted this attempt.
     if (status === 503) throw new Error('not now')
     return { status }
   }, PATIENCE)
@@ -208,7 +205,7 @@ function message(remoteAddress: string, forwarded: string) {
   } as unknown as IncomingMessage
 }
 
-/** A log of the service, and what was written to it. */
+/** A logger, and the lines that were written to it. */
 function captured() {
   const stream = new PassThrough()
   let text = ''

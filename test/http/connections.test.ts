@@ -24,7 +24,7 @@ const OPEN_AND_RESET = `
   }`
 
 t.test('a server with room for eight connections', async (t) => {
-  t.test('whoever comes alone may have all of them, and is turned away beyond that', async (t) => {
+  t.test('gives one network all places, and turns away its next connection', async (t) => {
     const { open } = await serve(t)
     const sockets = await openAll(Array(MAX).fill(GREEDY), open)
 
@@ -33,7 +33,7 @@ t.test('a server with room for eight connections', async (t) => {
     t.strictSame(sockets.filter(isClosed), [])
   })
 
-  t.test('a place that is left is free again, for anybody', async (t) => {
+  t.test('serves any network once a connection has closed', async (t) => {
     const { open, openIdle, leave } = await serve(t)
     const [first, second] = await openAll(Array(MAX).fill(GREEDY), openIdle)
     await leave(first)
@@ -42,7 +42,7 @@ t.test('a server with room for eight connections', async (t) => {
     for (const address of [GREEDY, MODEST]) t.ok(await isServed(await open(address)), address)
   })
 
-  t.test('a newcomer gets the place of the greediest, idle between two requests', async (t) => {
+  t.test('closes an idle connection of the network that holds the most, for a newcomer', async (t) => {
     const { open, openIdle, openBusy } = await serve(t)
     const modest = await openAll([MODEST, MODEST], openIdle)
     const busy = await openBusy(GREEDY)
@@ -55,7 +55,7 @@ t.test('a server with room for eight connections', async (t) => {
     t.match(await busy.answer(), /^HTTP\/1\.1 200 /)
   })
 
-  t.test('so it does where nothing was ever sent', async (t) => {
+  t.test('closes connections that never sent anything, of the network that holds the most', async (t) => {
     const { open } = await serve(t)
     const silent = await openAll(Array(MAX).fill(GREEDY), open)
 
@@ -65,7 +65,7 @@ t.test('a server with room for eight connections', async (t) => {
     t.strictSame(silent.slice(3).filter(isClosed), [])
   })
 
-  t.test('so it does where each connection comes from an address of its own', async (t) => {
+  t.test('closes the oldest idle connection where each network holds one', async (t) => {
     const { open, openIdle } = await serve(t)
     const addresses = Array.from({ length: MAX }, (_, index) => `127.0.1.${index + 1}`)
     const sockets = await openAll(addresses, openIdle)
@@ -75,7 +75,7 @@ t.test('a server with room for eight connections', async (t) => {
     await hasClosed(sockets[0])
   })
 
-  t.test('newcomers take no more than the greediest has left', async (t) => {
+  t.test('turns away a network that already holds as many connections as any other', async (t) => {
     const { open, openIdle } = await serve(t)
     await openAll(Array(MAX).fill(GREEDY), openIdle)
     await openAll(Array(4).fill(MODEST), openIdle)
@@ -83,7 +83,7 @@ t.test('a server with room for eight connections', async (t) => {
     t.ok(await isTurnedAway(await open(MODEST)))
   })
 
-  t.test('where all are busy, one of a network that has more than its share gives way', async (t) => {
+  t.test('closes a busy connection of a network above its share where none is idle', async (t) => {
     const { open, openBusy } = await serve(t)
     const busy = await openAll(Array(MAX).fill(GREEDY), openBusy)
 
@@ -92,7 +92,7 @@ t.test('a server with room for eight connections', async (t) => {
     t.equal(busy.filter(({ socket }) => isClosed(socket)).length, 1)
   })
 
-  t.test('where all are busy and nobody has more, the newcomer is turned away', async (t) => {
+  t.test('turns the newcomer away where all are busy and no network is above its share', async (t) => {
     const { open, openBusy } = await serve(t)
     const addresses = [GREEDY, GREEDY, MODEST, MODEST, OTHER, OTHER, '127.0.0.4', '127.0.0.4']
     const busy = await openAll(addresses, openBusy)
@@ -105,7 +105,7 @@ t.test('a server with room for eight connections', async (t) => {
     )
   })
 
-  t.test("who has already gone takes nobody's place", async (t) => {
+  t.test('closes nothing for connections that were reset before they were accepted', async (t) => {
     const { openIdle, openAndReset } = await serve(t)
     const idle = await openAll(Array(MAX).fill(GREEDY), openIdle)
 
@@ -114,7 +114,7 @@ t.test('a server with room for eight connections', async (t) => {
     t.strictSame(await Promise.all(idle.map(isServed)), Array(MAX).fill(true))
   })
 
-  t.test('connections of a proxy are not counted together, and give way to nobody', async (t) => {
+  t.test('never closes a connection of a proxy, and does not count them as one network', async (t) => {
     const { open, openIdle } = await serve(t)
     const carried = await openAll(Array(MAX - 1).fill(PROXY), openIdle)
     const own = await openIdle(GREEDY)
@@ -128,8 +128,8 @@ t.test('a server with room for eight connections', async (t) => {
 })
 
 /**
- * A server with few connections, which answers `/later` only when it is told to, and what opens
- * connections to it.
+ * A server with room for few connections, which answers `/later` only on demand, and functions that
+ * open connections to it.
  */
 async function serve(t: Test) {
   const waiting = new Map<number | undefined, ServerResponse>()
@@ -151,7 +151,7 @@ async function serve(t: Test) {
   })
   return { open, openIdle, openBusy, openAndReset, leave }
 
-  /** A connection that the server has accepted, and on which nothing was sent. */
+  /** A connection that the server has accepted and on which nothing was sent. */
   async function open(localAddress: string): Promise<Socket> {
     const accepted = once(server, 'connection')
     const socket = connectFrom(localAddress, port)
@@ -161,8 +161,8 @@ async function serve(t: Test) {
   }
 
   /**
-   * Connections that are reset before the server accepts them: it does nothing while another program
-   * opens them. Whether none of them had an address any more.
+   * Opens connections that are reset before the server accepts them: another program does so while
+   * this event loop is blocked. Resolves to whether none of them had an address any more.
    */
   async function openAndReset(localAddress: string): Promise<boolean> {
     const accepted: Socket[] = []
@@ -185,7 +185,7 @@ async function serve(t: Test) {
     return socket
   }
 
-  /** A connection with a request in flight, and what ends that. */
+  /** A connection with a request in flight, and a function that lets the server answer it. */
   async function openBusy(localAddress: string) {
     const socket = await open(localAddress)
     socket.write(request('GET', '/later'))
@@ -200,7 +200,7 @@ async function serve(t: Test) {
   }
 }
 
-/** One after the other: in the order in which they came. */
+/** Opens one after the other, because the order of arrival matters. */
 async function openAll<T>(addresses: string[], open: (address: string) => Promise<T>): Promise<T[]> {
   const opened: T[] = []
   for (const address of addresses) opened.push(await open(address))

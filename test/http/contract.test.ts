@@ -10,7 +10,7 @@ import { document, operations } from '../support/openapi.js'
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
-t.test('the committed document is what the routes say: else run npm run openapi', async (t) => {
+t.test('the committed document matches the routes (npm run openapi updates it)', async (t) => {
   const print = (...options: string[]) =>
     execFileSync(process.execPath, ['dist/auth-service.js', 'openapi', ...options], {
       cwd: root,
@@ -22,13 +22,13 @@ t.test('the committed document is what the routes say: else run npm run openapi'
   t.strictSame(parse(read('openapi/openapi.yaml')), document)
 })
 
-t.test('a linter finds no error in it', async (t) => {
+t.test('Redocly finds no error in the document', async (t) => {
   const lint = spawnSync('npx', ['--no-install', 'redocly', 'lint', 'openapi/openapi.json'], { cwd: root })
 
   t.equal(lint.status, 0, String(lint.stderr))
 })
 
-t.test('every operation has a name, a summary, its failures and what to show', async (t) => {
+t.test('every operation has an id, a summary, its failures and its security schemes', async (t) => {
   t.match(document, {
     openapi: '3.1.0',
     components: { securitySchemes: { bearer: {}, jwt: {}, client: {} } },
@@ -41,10 +41,10 @@ t.test('every operation has a name, a summary, its failures and what to show', a
   }
 })
 
-/** Both spellings of a token, or the credentials of a service client. */
+/** A token under either scheme, or the credentials of a service client. */
 const WAYS = ['[{"bearer":[]},{"jwt":[]}]', '[{"client":[]}]']
 
-t.test('every route that documents security refuses without it', async (t) => {
+t.test('401 from every route that documents security, without valid credentials', async (t) => {
   const service = await build(t)
   const guarded = operations.filter(({ security }) => security)
 
@@ -76,7 +76,7 @@ t.test('every route that documents security refuses without it', async (t) => {
 
 const PASSWORDS = { current: 'seven wet umbrellas', new: 'eight dry umbrellas' }
 
-t.test('/docs shows it, and DOCS=off takes it away', async (t) => {
+t.test('200 from /docs with the document, 404 with DOCS=off', async (t) => {
   const service = await build(t)
   const without = await build(t, { backends: service.backends, env: { DOCS: 'off' } })
 

@@ -3,7 +3,7 @@ import { deviationsOf, type Exchange } from '../support/deviations.js'
 
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8', date: 'today' }
 
-/** Answers as the document has them, and then changed in one thing. */
+/** Answers that match the document. The tests change one thing in each. */
 const identified = {
   ...{ method: 'GET', path: '/identify', status: 200 },
   headers: { ...JSON_TYPE, 'x-user-id': '1', 'x-session-id': 'u2zx' },
@@ -26,7 +26,7 @@ const lost = {
 const revoked = { method: 'POST', path: '/revoke', status: 200, headers: { date: 'today' }, body: undefined }
 const page = { method: 'GET', path: '/docs/', status: 200, headers: { 'content-type': 'text/html' }, body: 1 }
 
-t.test('nothing is wrong with what the document has', async (t) => {
+t.test('finds nothing in answers that match the document', async (t) => {
   for (const [name, answer] of Object.entries({
     ...{ identified, refused, away, lost, revoked, page },
     'a path below /identify': { ...identified, path: '/identify/%zz?a=b' },
@@ -44,7 +44,7 @@ t.test('nothing is wrong with what the document has', async (t) => {
   }
 })
 
-t.test('everything else is found', async (t) => {
+t.test('finds each deviation from the document', async (t) => {
   const { 'www-authenticate': _, ...unchallenged } = refused.headers
   for (const [name, answer] of Object.entries({
     'another status': { ...refused, status: 402 },
@@ -72,7 +72,7 @@ t.test('everything else is found', async (t) => {
   }
 })
 
-/** What is found in an answer with this body. */
+/** The deviations of an answer with this body. */
 function found({ body, ...rest }: Omit<Exchange, 'text'> & { body: unknown }): string[] {
   return deviationsOf({ ...rest, text: body === undefined ? '' : JSON.stringify(body) })
 }

@@ -18,7 +18,7 @@ t.test('hostile bodies', async (t) => {
   const authorization = basic(await service.addClient(['users']))
   const token = await service.login()
   const send = rawPathClient(t, service.url)
-  /** Where anybody, or a service client, may send a body. */
+  /** Routes that read a body, with the credentials that they need. */
   const routes: [method: string, path: string, shown: { authorization?: string }][] = [
     ['POST', '/login', {}],
     ['POST', '/verify', {}],
@@ -27,7 +27,7 @@ t.test('hostile bodies', async (t) => {
     ['PUT', `/users/${userId}/password`, { authorization }],
   ]
 
-  t.test('400 for every file of JSONTestSuite, 413 where it is long', needsCorpora(), async (t) => {
+  t.test('400 for every file of JSONTestSuite as a body, 413 over 4 kB', needsCorpora(), async (t) => {
     const files = corpusFiles('JSONTestSuite/test_parsing')
 
     for (const [method, path, shown] of routes) {
@@ -42,7 +42,7 @@ t.test('hostile bodies', async (t) => {
     t.ok(files.length > 300)
   })
 
-  t.test('400 for the same values in place of a field', needsCorpora(), async (t) => {
+  t.test('400 for every file of JSONTestSuite as the value of a field', needsCorpora(), async (t) => {
     const files = corpusFiles('JSONTestSuite/test_parsing').filter(({ bytes }) => bytes.length < 2000)
     const around = (field: string, value: Buffer, rest: string) =>
       Buffer.concat([Buffer.from(`{"${field}":`), value, Buffer.from(`${rest}}`)])
@@ -82,7 +82,7 @@ t.test('hostile bodies', async (t) => {
     t.ok(types.length > 50)
   })
 
-  t.test('200 for a good body under application/json alone', needsCorpora(), async (t) => {
+  t.test('200 for a good body under application/json only', needsCorpora(), async (t) => {
     const types = corpusJson<{ content_type: string }[]>('fastify/content-types.json')
     const body = JSON.stringify({ token })
 
@@ -95,7 +95,7 @@ t.test('hostile bodies', async (t) => {
     t.strictSame(wrong, [])
   })
 
-  t.test('400 for values of other types, other members and poisoned ones', async (t) => {
+  t.test('400 from /login for other types, unknown members and prototype poisoning', async (t) => {
     const odd = [
       '0',
       '1',
@@ -151,7 +151,7 @@ t.test('hostile bodies', async (t) => {
     t.equal(({} as { mobile?: unknown }).mobile, undefined, 'and no prototype has a new member')
   })
 
-  t.test('400 for the same on /verify and /password', async (t) => {
+  t.test('400 from /verify and /password for other types and unknown members', async (t) => {
     const bodies = {
       '/verify': [
         '{}',
@@ -198,7 +198,7 @@ t.test('hostile bodies', async (t) => {
     }
   })
 
-  t.test('400 for the same on the routes for users', async (t) => {
+  t.test('400 from the routes for users for other types and unknown members', async (t) => {
     const password = '"password":"eight dry parasols"'
     const bodies: Record<string, string[]> = {
       'POST /users': [
@@ -243,7 +243,7 @@ t.test('hostile bodies', async (t) => {
     }
   })
 
-  t.test('200 from /livez after all that, and not one error in the log', async (t) => {
+  t.test('200 from /livez after all hostile bodies, without an error in the log', async (t) => {
     const { status } = await service.call('GET', '/livez')
 
     t.equal(status, 200)
@@ -260,7 +260,7 @@ t.test('hostile bodies', async (t) => {
     return send(method, path, { ...JSON_TYPE, authorization }, body)
   }
 
-  /** The content type goes over a bare socket: a client would refuse to send some of them. */
+  /** Over a bare socket, because an HTTP client refuses to send some content types. */
   async function flawsUnder(
     type: string,
     [method, path, { authorization }]: (typeof routes)[number],

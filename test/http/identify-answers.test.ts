@@ -6,7 +6,7 @@ import t from 'tap'
 import { build } from '../helper.js'
 import { exchange, request } from '../support/raw-http.js'
 
-/** No preference that this service knows: it changes nothing. */
+/** A preference that this service does not know and ignores. */
 const OTHER_PREFERENCE = 'Prefer: handling=lenient'
 
 t.test('GET /identify on the wire, through Fastify', async (t) => {
@@ -22,7 +22,7 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
 
   const bearer = (token: string) => `Authorization: Bearer ${token}`
 
-  /** The whole answer but the time and the random parts, and whether Fastify gave it. */
+  /** The answer without its date, whether Fastify handled it, whether the connection was closed. */
   async function ask(asked: string[], bytes = request('GET', '/identify', asked)) {
     let byFastify = false
     const notice = () => {
@@ -38,12 +38,12 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
 
   for (const [name, headers] of [
     ['a live token', [bearer(live)]],
-    ['a live token as JWT', [`Authorization: JWT ${live}`]],
-    ['in small letters', [`authorization: bearer  ${live}`]],
-    ['and closed after it', [bearer(live), 'Connection: close']],
-    ['with the type of a body', [bearer(live), 'Content-Type: ;;;']],
+    ['a live token under the scheme JWT', [`Authorization: JWT ${live}`]],
+    ['a scheme in lower case', [`authorization: bearer  ${live}`]],
+    ['Connection: close', [bearer(live), 'Connection: close']],
+    ['a Content-Type without a body', [bearer(live), 'Content-Type: ;;;']],
   ] as const) {
-    t.test(`200, byte for byte the same with a preference that means nothing: ${name}`, async (t) => {
+    t.test(`200 for ${name}, and the same bytes with an unknown preference`, async (t) => {
       const plain = await ask([...headers])
       const preferring = await ask([...headers, OTHER_PREFERENCE])
       t.strictSame([plain.byFastify, preferring.byFastify], [true, true])
@@ -54,7 +54,7 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
     })
   }
 
-  t.test('200, the same to a client of HTTP/1.0', async (t) => {
+  t.test('200 over HTTP/1.0, and the same bytes with an unknown preference', async (t) => {
     const old = (...more: string[]) => ['GET /identify HTTP/1.0', bearer(live), ...more, '', ''].join('\r\n')
     const plain = await ask([], old())
     const preferring = await ask([], old(OTHER_PREFERENCE))
@@ -68,9 +68,9 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
     ['a broken token', 'token_invalid', [bearer(`${live}x`)]],
     ['a superseded session', 'session_superseded', [bearer(superseded)]],
     ['a session that was logged out', 'session_superseded', [bearer(ended)]],
-    ['a user who was disabled', 'user_disabled', [bearer(disabled)]],
+    ['a disabled user', 'user_disabled', [bearer(disabled)]],
   ] as const) {
-    t.test(`401 ${error}, the same with a preference that means nothing: ${name}`, async (t) => {
+    t.test(`401 ${error} for ${name}, and the same bytes with an unknown preference`, async (t) => {
       const plain = await ask([...headers])
       const preferring = await ask([...headers, OTHER_PREFERENCE])
       t.equal(plain.said.status, 401)
@@ -80,17 +80,17 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
   }
 
   for (const [name, headers, body] of [
-    ['its length', ['Content-Length: 3'], 'abc'],
-    ['no length', ['Content-Length: 0'], ''],
-    ['pieces', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n'],
+    ['a body of known length', ['Content-Length: 3'], 'abc'],
+    ['Content-Length: 0', ['Content-Length: 0'], ''],
+    ['a chunked body', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n'],
   ] as const) {
-    t.test(`200 for whoever announces a body: ${name}`, async (t) => {
+    t.test(`200 for GET with ${name}`, async (t) => {
       const { byFastify, said } = await ask([], request('GET', '/identify', [bearer(live), ...headers], body))
       t.strictSame([byFastify, said.status], [true, 200])
     })
   }
 
-  t.test('the stores are asked once, also for who is refused', async (t) => {
+  t.test('reads Redis once per check, also for a refusal', async (t) => {
     const reads = async () =>
       Number(/cmdstat_mget:calls=(\d+)/.exec(await service.redisClient.info('commandstats'))?.[1])
     for (const token of [live, superseded]) {
@@ -109,14 +109,14 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
     return { near, far }
   }
 
-  t.test('answers that nobody reads for a while come whole and in their order', async (t) => {
+  t.test('sends pipelined answers whole and in order to a caller that reads late', async (t) => {
     const { near, far } = await connected()
     const tokens: string[] = []
     while (!(far.isPaused() && far.writableLength > 0)) {
       const token = tokens.length % 3 === 0 ? superseded : live
       tokens.push(token)
       near.write(request('GET', '/identify', [bearer(token)]))
-      // Both ends are in this process.
+      // Both ends are in this process: let the service read.
       if (tokens.length % 100 === 0) await nextTurn()
     }
     near.write(request('GET', '/livez', ['Connection: close']))
@@ -130,7 +130,7 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
     t.strictSame(new Set(statuses.filter((status, turn) => status !== expected[turn])), new Set())
   })
 
-  t.test('whoever hangs up before the answer harms nobody else', async (t) => {
+  t.test('200 for others after 100 callers reset their connection before the answer', async (t) => {
     for (let turn = 0; turn < 100; turn++) {
       const { near, far } = await connected()
       const gone = new Promise((resolve) => far.once('close', resolve))
@@ -142,7 +142,7 @@ t.test('GET /identify on the wire, through Fastify', async (t) => {
     t.equal((await service.identify(live)).status, 200)
   })
 
-  t.test('several on one connection are answered in their order', async (t) => {
+  t.test('answers pipelined requests in their order', async (t) => {
     const two =
       request('GET', '/identify', [bearer(superseded)]) + request('GET', '/identify', [bearer(live)])
     const { answers } = await exchange(service.url, two + request('GET', '/livez'), { answers: 3 })

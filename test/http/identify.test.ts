@@ -26,7 +26,7 @@ t.test('GET /identify', async (t) => {
     }
   })
 
-  t.test('200 for every method and every path below, without reading the body', async (t) => {
+  t.test('200 for every method and every path below /identify, without reading the body', async (t) => {
     for (const method of ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'SEARCH']) {
       const body = ['HEAD', 'OPTIONS'].includes(method) ? {} : { body: '{"broken":' }
       const path = '/identify/videos/7?token=x&page=%zz'
@@ -39,7 +39,7 @@ t.test('GET /identify', async (t) => {
     t.equal(large.status, 200)
   })
 
-  t.test('204 without a body for those that prefer as little (RFC 7240)', async (t) => {
+  t.test('204 without a body for Prefer: return=minimal (RFC 7240)', async (t) => {
     for (const prefer of ['return=minimal', 'wait=10, Return="minimal"']) {
       const { status, headers, text } = await service.call('GET', '/identify', { token, headers: { prefer } })
       t.strictSame([status, text], [204, ''])
@@ -81,7 +81,7 @@ t.test('GET /identify', async (t) => {
     }
   })
 
-  t.test('401 token_invalid for anything that is not ours', async (t) => {
+  t.test('401 token_invalid for a wrong signature', async (t) => {
     const answer = await service.identify(`${token.slice(0, -8)}AAAAAAAA`)
 
     t.match(answer, { status: 401, body: { code: 401, error: 'token_invalid' } })
@@ -112,7 +112,7 @@ t.test('GET /identify', async (t) => {
     t.match(await service.identify(mine), { status: 401, body: { error: 'session_ended' } })
   })
 
-  t.test('401 when Redis remembers something newer than PostgreSQL does', async (t) => {
+  t.test('401 when Redis holds a later entry than PostgreSQL', async (t) => {
     const mine = await service.login()
     const later = claimsOf(mine).data.login_time + 1
 
@@ -122,7 +122,7 @@ t.test('GET /identify', async (t) => {
     t.match(await service.identify(mine), { status: 401, body: { error: 'session_superseded' } })
   })
 
-  t.test('401 user_disabled when the account is disabled or gone', async (t) => {
+  t.test('401 user_disabled when the account is disabled or deleted', async (t) => {
     await service.redisClient.del(`jwt_token:${userId}`)
     const mine = await service.login()
     await service.sql`update user_login set status = 'disabled' where mobile = ${MOBILE}`
@@ -164,7 +164,7 @@ t.test('SESSION_RECOVERY=database', async (t) => {
     t.ok((await service.redisClient.pttl(key)) > 86_400_000)
   })
 
-  t.test('401 still for what was ended', async (t) => {
+  t.test('401 session_ended for ended sessions that Redis has lost', async (t) => {
     const superseded = await service.login()
     const ended = await service.login()
     await service.logout(ended)

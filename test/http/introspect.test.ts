@@ -29,7 +29,7 @@ t.test('POST /introspect', async (t) => {
     t.match(headers.get('content-type'), /^application\/json/)
   })
 
-  t.test('200 inactive, and not a word more, for everything else', async (t) => {
+  t.test('200 inactive, without other members, for dead, forged and malformed tokens', async (t) => {
     const superseded = await service.login()
     const ended = await service.login()
     await service.logout(ended)
@@ -53,7 +53,7 @@ t.test('POST /introspect', async (t) => {
     t.match((await ask(live)).body, { active: true })
   })
 
-  t.test('inactive from the moment in which the account is disabled', async (t) => {
+  t.test('200 inactive as soon as the account is disabled', async (t) => {
     const token = await service.login()
     await service.sql`update user_login set status = 'disabled' where mobile = ${MOBILE}`
     t.teardown(() => service.sql`update user_login set status = 'active' where mobile = ${MOBILE}`)
@@ -61,7 +61,7 @@ t.test('POST /introspect', async (t) => {
     t.equal((await ask(token)).text, INACTIVE)
   })
 
-  t.test('inactive once it has expired', async (t) => {
+  t.test('200 inactive once the token has expired', async (t) => {
     const brief = await build(t, { backends: service.backends, env: { TOKEN_TTL_SECONDS: '1' } })
     const token = await brief.login()
     const { exp } = claimsOf(token)
@@ -70,7 +70,7 @@ t.test('POST /introspect', async (t) => {
     t.equal((await ask(token)).text, INACTIVE)
   })
 
-  t.test('a hint of any kind, and members that nobody knows, change nothing', async (t) => {
+  t.test('200 active whatever token_type_hint says, and with unknown members', async (t) => {
     const token = await service.login()
     for (const hint of ['access_token', 'refresh_token', 'nonsense', '']) {
       const answer = await service.submit(
@@ -102,23 +102,21 @@ t.test('POST /introspect', async (t) => {
     }
   })
 
-  t.test(
-    '415 for anything but a form, 413 for a long one, 404 for GET: a token in a URL ends in logs',
-    async (t) => {
-      const token = await service.login()
-      const authorization = basic(client)
-      for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x']) {
-        const headers = { authorization, 'content-type': type }
-        const answer = await service.call('POST', '/introspect', { body: JSON.stringify({ token }), headers })
-        t.match(answer, { status: 415, body: { error: 'unsupported_media_type' } }, type)
-      }
-      t.match(await ask('a'.repeat(5000)), { status: 413, body: { error: 'payload_too_large' } })
-      const get = await service.call('GET', `/introspect?token=${token}`, { headers: { authorization } })
-      t.equal(get.status, 404)
-    },
-  )
+  t.test('415 for anything but a form, 413 for a long form, 404 for GET', async (t) => {
+    const token = await service.login()
+    const authorization = basic(client)
+    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x']) {
+      const headers = { authorization, 'content-type': type }
+      const answer = await service.call('POST', '/introspect', { body: JSON.stringify({ token }), headers })
+      t.match(answer, { status: 415, body: { error: 'unsupported_media_type' } }, type)
+    }
+    t.match(await ask('a'.repeat(5000)), { status: 413, body: { error: 'payload_too_large' } })
+    // A token in a URL would end up in logs.
+    const get = await service.call('GET', `/introspect?token=${token}`, { headers: { authorization } })
+    t.equal(get.status, 404)
+  })
 
-  t.test('the same predicate as identify and verify, whatever the token', async (t) => {
+  t.test('200 active exactly for those tokens for which /verify answers 200', async (t) => {
     const live = await service.login()
     const tokens = [live, `${live}x`, `x${live}`, live.toUpperCase(), ...mutations(live)]
 
@@ -128,7 +126,7 @@ t.test('POST /introspect', async (t) => {
     }
   })
 
-  t.test('503 and not inactive while Redis is away', async (t) => {
+  t.test('503, not inactive, while Redis is away', async (t) => {
     const token = await service.login()
     await service.redis.stop()
 

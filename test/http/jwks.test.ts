@@ -7,7 +7,7 @@ import { keyFile, oneOfEach } from '../support/signing-keys.js'
 
 const JWKS = '/.well-known/jwks.json'
 
-/** What a sibling service asks of a token that it checks by itself. */
+/** What a sibling service requires of a token that it verifies itself. */
 const EXPECTED = { issuer: 'auth-service', typ: 'session+jwt', requiredClaims: ['sub', 'jti', 'exp'] }
 
 const keys = oneOfEach()
@@ -15,7 +15,7 @@ const backends = await startBackends(t)
 await userInserter(backends.sql)()
 
 t.test('GET /.well-known/jwks.json', async (t) => {
-  t.test('200 and no key where a secret signs', async (t) => {
+  t.test('200 without a key where JWT_SECRET signs', async (t) => {
     const service = await startKeyed(t, backends)
 
     const { status, headers, text } = await service.call('GET', JWKS)
@@ -26,7 +26,7 @@ t.test('GET /.well-known/jwks.json', async (t) => {
     t.equal(headers.get('cache-control'), 'public, max-age=60')
   })
 
-  t.test('200 and the public half of each key, in the order of the file, and of no secret', async (t) => {
+  t.test('200 with the public half of each key, in the order of the file, and without secrets', async (t) => {
     const file = keyFile(keys.ES256, keys.EdDSA, keys.RS256)
     const service = await startKeyed(t, backends, { JWT_KEYS_FILE: file.path })
 
@@ -41,7 +41,7 @@ t.test('GET /.well-known/jwks.json', async (t) => {
     t.notMatch(text, /"(d|p|q|dp|dq|qi|k|oct|HS256)"/)
   })
 
-  t.test('no other method has it, and no token is asked for', async (t) => {
+  t.test('404 for POST; 200 for GET, even with an invalid token', async (t) => {
     const service = await startKeyed(t, backends)
 
     t.equal((await service.call('POST', JWKS, { body: {} })).status, 404)
@@ -49,9 +49,9 @@ t.test('GET /.well-known/jwks.json', async (t) => {
   })
 })
 
-t.test('a sibling that checks with another library', async (t) => {
+t.test('a sibling service that verifies tokens with jose', async (t) => {
   for (const algorithm of PAIR_ALGORITHMS) {
-    t.test(`accepts what ${algorithm} has signed, and nothing that was changed`, async (t) => {
+    t.test(`accepts a token signed with ${algorithm}, and rejects a changed signature`, async (t) => {
       const service = await startKeyed(t, backends, { JWT_KEYS_FILE: keyFile(keys[algorithm]).path })
       const published = remote(service.url)
       const token = await service.login()
@@ -68,13 +68,13 @@ t.test('a sibling that checks with another library', async (t) => {
     })
   }
 
-  t.test('accepts nothing that the secret has signed', async (t) => {
+  t.test('rejects a token signed with JWT_SECRET', async (t) => {
     const service = await startKeyed(t, backends)
 
     await t.rejects(jwtVerify(await service.login(), remote(service.url), EXPECTED), { name: /^JOSE|^JWKS/ })
   })
 
-  t.test('accepts both keys while one follows the other, and then only the new one', async (t) => {
+  t.test('accepts both keys during a rotation, and only the new key after it', async (t) => {
     const file = keyFile(keys.EdDSA)
     const service = await startKeyed(t, backends, { JWT_KEYS_FILE: file.path })
     const published = remote(service.url)
@@ -94,7 +94,7 @@ t.test('a sibling that checks with another library', async (t) => {
   })
 })
 
-/** As a sibling would have it, but without the pause between two readings: a test does not wait half a minute. */
+/** The key set of a sibling service, but without the 30 s cooldown between two fetches. */
 function remote(url: string): JWTVerifyGetKey {
   return createRemoteJWKSet(new URL(JWKS, url), { cooldownDuration: 0 })
 }

@@ -11,7 +11,7 @@ t.test('KEEP_ALIVE_SECONDS', async (t) => {
   const backends = await startBackends(t)
 
   t.test(
-    'a connection that is idle for less is used again, and one that is idle for longer is closed',
+    'keeps a connection that is idle for less than it, and closes one that is idle for longer',
     async (t) => {
       const service = await build(t, { backends, env: { KEEP_ALIVE_SECONDS: '2' } })
       const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
@@ -33,7 +33,7 @@ t.test('KEEP_ALIVE_SECONDS', async (t) => {
     },
   )
 
-  t.test('may be longer than the 600 s of load balancers', async (t) => {
+  t.test('may be 620 s, longer than the 600 s of load balancers', async (t) => {
     const service = await build(t, { backends, env: { KEEP_ALIVE_SECONDS: '620' } })
 
     const { answers } = await exchange(service.url, ASK, { answers: 1 })
@@ -42,7 +42,7 @@ t.test('KEEP_ALIVE_SECONDS', async (t) => {
     t.equal(service.app.server.keepAliveTimeout, 620_000)
   })
 
-  t.test('is no longer time for a connection on which nothing was ever sent', async (t) => {
+  t.test('408 within 5 s on a connection that never sends anything, whatever the setting', async (t) => {
     const service = await build(t, { backends, env: { KEEP_ALIVE_SECONDS: '620' } })
 
     const { answers, afterMs } = await exchange(service.url, '')

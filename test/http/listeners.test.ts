@@ -10,14 +10,14 @@ import { freePort, until } from '../support/servers.js'
 import { runCli } from '../support/service-process.js'
 import { DUAL_STACK, serveWhereLocalhostIs, startAtBoth } from '../support/several-addresses.js'
 
-/** Clients of each address that ask without a pause while the service stops. */
+/** Callers per address that send requests without a pause while the service stops. */
 const CLIENTS = 8
 
 t.test('a host name with two addresses', async (t) => {
   const env = environmentOf(await startBackends(t))
 
   for (const WEB_CONCURRENCY of ['1', '2']) {
-    t.test(`every address has the same limits, with ${WEB_CONCURRENCY} processes`, async (t) => {
+    t.test(`applies the same limits at both addresses, WEB_CONCURRENCY=${WEB_CONCURRENCY}`, async (t) => {
       const service = await startAtBoth(t, { ...env, WEB_CONCURRENCY })
 
       for (const url of service.urls) {
@@ -38,14 +38,14 @@ t.test('a host name with two addresses', async (t) => {
           t.match(answers, [{ status: 431, text: /"error":"headers_too_large"/ }])
         })
 
-        t.test(`a connection is kept for as long as is said, at ${url}`, async (t) => {
+        t.test(`200 with Keep-Alive: timeout=65, at ${url}`, async (t) => {
           const { answers } = await exchange(url, request('GET', '/livez'), { answers: 1 })
 
           t.match(answers, [{ status: 200, headers: { 'keep-alive': 'timeout=65' } }])
         })
       }
 
-      t.test('408 in time for who sends nothing, half a request or half a body', async (t) => {
+      t.test('408 within 7 s for no request, half a request and half a body', async (t) => {
         const halfABody = request(
           'POST',
           '/login',
@@ -63,12 +63,12 @@ t.test('a host name with two addresses', async (t) => {
       })
     })
 
-    t.test(`SIGTERM cuts no request at either address, with ${WEB_CONCURRENCY} processes`, async (t) => {
+    t.test(`SIGTERM cuts no request at either address, WEB_CONCURRENCY=${WEB_CONCURRENCY}`, async (t) => {
       const service = await startAtBoth(t, { ...env, WEB_CONCURRENCY })
       const clients = service.urls.flatMap((url) =>
         Array.from({ length: CLIENTS }, () => askUntilRefused(url)),
       )
-      // In flight when the service is told to stop, and until nobody listens any more.
+      // In flight from before SIGTERM until neither address accepts connections any more.
       const verifications = await Promise.all(service.urls.map(beginVerify))
 
       const stopped = service.stop('SIGTERM')
@@ -81,7 +81,7 @@ t.test('a host name with two addresses', async (t) => {
     })
   }
 
-  t.test('SIGTERM does not wait for connections on which nothing was ever sent: exit 0', async (t) => {
+  t.test('exit 0 after SIGTERM, without waiting for connections that never sent anything', async (t) => {
     const service = await startAtBoth(t, { ...env, SHUTDOWN_SECONDS: '1' })
     const silent = service.urls.map(open)
     await Promise.all(silent.map((socket) => once(socket, 'connect')))
@@ -93,7 +93,7 @@ t.test('a host name with two addresses', async (t) => {
     t.strictSame(await Promise.all(ended), ['', ''])
   })
 
-  t.test('the addresses that this machine lacks are left out', async (t) => {
+  t.test('listens at the one address of three that the machine has', async (t) => {
     const port = await freePort()
     const service = serveWhereLocalhostIs(['198.51.100.1', '127.0.0.1', '198.51.100.2'], {
       ...env,
@@ -107,7 +107,7 @@ t.test('a host name with two addresses', async (t) => {
     t.match(service.stdout(), `listening at http://127.0.0.1:${port}"`)
   })
 
-  t.test('1 where the machine has none of them, or there is no such name', async (t) => {
+  t.test('exit 1 where the machine has none of the addresses, or the name does not resolve', async (t) => {
     const exits = await Promise.all([
       serveWhereLocalhostIs(['198.51.100.1', '198.51.100.2'], { ...env, PORT: '0' }).exited,
       runCli(['serve'], { ...env, HOST: 'nowhere.invalid', PORT: '0' }),
@@ -119,7 +119,7 @@ t.test('a host name with two addresses', async (t) => {
     }
   })
 
-  t.test('1 where the port is in use at one of them', async (t) => {
+  t.test('exit 1 where the port is in use at one of the addresses', async (t) => {
     const occupant = createServer().listen(0, '127.0.0.1')
     await once(occupant, 'listening')
     t.teardown(() => occupant.close())
@@ -133,8 +133,8 @@ t.test('a host name with two addresses', async (t) => {
 })
 
 /**
- * Asks over and over, over one connection, and gives the first answer that is not 200. @throws
- * where a request is cut
+ * Repeats a request on one connection, and resolves to the first status that is not 200.
+ * @throws where a request is cut
  */
 async function askUntilRefused(url: string): Promise<number | undefined> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -151,7 +151,7 @@ async function askUntilRefused(url: string): Promise<number | undefined> {
   }
 }
 
-/** Sends a request but for the end of its body. */
+/** Sends a request without the end of its body. */
 async function beginVerify(url: string) {
   const body = '{"token":"x"}'
   const socket = open(url)

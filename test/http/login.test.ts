@@ -5,7 +5,7 @@ import t from 'tap'
 import { build, claimsOf, MOBILE, PASSWORD } from '../helper.js'
 import { patiently } from '../support/patience.js'
 
-t.test('200 with the old hash where there is no time for the new one', async (t) => {
+t.test('200 without replacing the stored hash, where hashing at the new cost takes too long', async (t) => {
   const service = await build(t, { env: { BCRYPT_COST: '15' } })
   await service.addUser()
 
@@ -32,7 +32,7 @@ t.test('POST /login', async (t) => {
     t.equal((await service.identify(body.data.token)).status, 200)
   })
 
-  t.test('200 with claims from the database’s clock, and nothing personal in them', async (t) => {
+  t.test('200 with claims from the clock of PostgreSQL, without personal data', async (t) => {
     const claims = claimsOf(await service.login())
 
     const [row] = await service.sql`select extract(epoch from clock_timestamp())::float8 as now`
@@ -60,7 +60,7 @@ t.test('POST /login', async (t) => {
     }
   })
 
-  t.test('200 with an old password that could not be set any more', async (t) => {
+  t.test('200 for an old password that the rules no longer allow', async (t) => {
     const old = '123456789012345'
     const mobile = '+8613800138006'
     await service.addUser({ mobile, hash: bcrypt.hashSync(old, 10) })
@@ -68,7 +68,7 @@ t.test('POST /login', async (t) => {
     t.equal((await tryLogin({ mobile, password: old })).status, 200)
   })
 
-  t.test('401 invalid_credentials, the same for every reason', async (t) => {
+  t.test('401 invalid_credentials with the same body and headers for every reason', async (t) => {
     await service.addUser({ mobile: '+8613800138001', status: 'disabled' })
     await service.addUser({ mobile: '+8613800138002', hash: 'not a bcrypt hash' })
     await service.addUser({
@@ -123,7 +123,7 @@ t.test('POST /login', async (t) => {
     }
   })
 
-  t.test('413, 415 and 404 in the same envelope', async (t) => {
+  t.test('413 for a long body, 415 for a form, 404 for GET', async (t) => {
     const tooLarge = await tryLogin({ mobile: MOBILE, password: 'x'.repeat(5000) })
     const form = await service.call('POST', '/login', {
       body: `mobile=${MOBILE}`,
@@ -136,7 +136,7 @@ t.test('POST /login', async (t) => {
     t.match(elsewhere, { status: 404, body: { code: 404, error: 'not_found' } })
   })
 
-  t.test('200 replaces a stored hash of lower cost, and parallel logins survive that', async (t) => {
+  t.test('200 for parallel logins that replace a stored hash of lower cost', async (t) => {
     const mobile = '+8613800138004'
     await service.addUser({ mobile, hash: bcrypt.hashSync(PASSWORD, 4) })
 
@@ -149,7 +149,7 @@ t.test('POST /login', async (t) => {
     t.equal((await tryLogin({ mobile, password: PASSWORD })).status, 200)
   })
 
-  t.test('200 leaves a stored hash of higher cost as it is', async (t) => {
+  t.test('200 without replacing a stored hash of higher cost', async (t) => {
     const mobile = '+8613800138016'
     const hash = bcrypt.hashSync(PASSWORD, 11)
     await service.addUser({ mobile, hash })
@@ -160,39 +160,36 @@ t.test('POST /login', async (t) => {
     t.equal(row?.password, hash)
   })
 
-  t.test(
-    '503 beyond a second of hashing from one network, for which PostgreSQL is not asked who it is',
-    async (t) => {
-      const { accounts } = service.stores
-      const { findByMobile } = accounts
-      const asked: string[] = []
-      accounts.findByMobile = (mobile) => {
-        asked.push(mobile)
-        return findByMobile(mobile)
-      }
-      t.teardown(() => {
-        accounts.findByMobile = findByMobile
-      })
-      const tryAs = (mobile: string) => tryLogin({ mobile, password: PASSWORD })
-      // Of one network, where everybody's turn comes after those who were there first.
-      const flood = Array.from({ length: 40 * availableParallelism() }, (_, index) =>
-        tryAs(`+861380013${9000 + index}`),
-      )
-      await Promise.any(flood.map(async (answer) => assert.equal((await answer).status, 503)))
+  t.test('503, without a read from PostgreSQL, once a network has a second of hashing queued', async (t) => {
+    const { accounts } = service.stores
+    const { findByMobile } = accounts
+    const asked: string[] = []
+    accounts.findByMobile = (mobile) => {
+      asked.push(mobile)
+      return findByMobile(mobile)
+    }
+    t.teardown(() => {
+      accounts.findByMobile = findByMobile
+    })
+    const tryAs = (mobile: string) => tryLogin({ mobile, password: PASSWORD })
+    // From one network, whose attempts are hashed in the order of arrival.
+    const flood = Array.from({ length: 40 * availableParallelism() }, (_, index) =>
+      tryAs(`+861380013${9000 + index}`),
+    )
+    await Promise.any(flood.map(async (answer) => assert.equal((await answer).status, 503)))
 
-      const late = '+8613800138005'
-      const answers = await Promise.all([tryAs(late), tryAs(late), tryAs(late)])
+    const late = '+8613800138005'
+    const answers = await Promise.all([tryAs(late), tryAs(late), tryAs(late)])
 
-      const shed = answers.filter(({ status }) => status === 503)
-      t.ok(shed.length > 0)
-      t.match(shed[0]?.body, { error: 'temporarily_unavailable' })
-      t.equal(shed[0]?.headers.get('retry-after'), '1')
-      t.equal(asked.filter((mobile) => mobile === late).length, answers.length - shed.length)
-      await Promise.all(flood)
-    },
-  )
+    const shed = answers.filter(({ status }) => status === 503)
+    t.ok(shed.length > 0)
+    t.match(shed[0]?.body, { error: 'temporarily_unavailable' })
+    t.equal(shed[0]?.headers.get('retry-after'), '1')
+    t.equal(asked.filter((mobile) => mobile === late).length, answers.length - shed.length)
+    await Promise.all(flood)
+  })
 
-  t.test('the action log has one line for each, and no secret in any', async (t) => {
+  t.test('logs each login and each refusal in one line, without secrets', async (t) => {
     service.actions.length = 0
     const first = await service.login()
     await service.login()

@@ -5,7 +5,7 @@ t.test('POST /logout', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
 
-  t.test('200 ends the session at once, and again', async (t) => {
+  t.test('200 for the first and for a repeated logout; the session ends at once', async (t) => {
     const token = await service.login()
 
     const first = await service.logout(token)
@@ -17,7 +17,7 @@ t.test('POST /logout', async (t) => {
     t.match(await service.redisClient.get(`jwt_token:${userId}`), /^\d+\.$/, 'a tombstone guards the key')
   })
 
-  t.test('200 with a superseded token leaves the newer session alone', async (t) => {
+  t.test('200 for a superseded token; the newer session lives', async (t) => {
     const older = await service.login()
     const newer = await service.login()
 
@@ -39,12 +39,12 @@ t.test('POST /logout', async (t) => {
     }
   })
 
-  t.test('401 without a token, or with one that is not ours', async (t) => {
+  t.test('401 without a token, and for an invalid one', async (t) => {
     t.match(await service.call('POST', '/logout'), { status: 401, body: { error: 'token_missing' } })
     t.match(await service.logout('a.b.c'), { status: 401, body: { error: 'token_invalid' } })
   })
 
-  t.test('200 when the user is gone', async (t) => {
+  t.test('200 when the user has been deleted', async (t) => {
     const token = await service.login()
     await service.sql`delete from user_login where user_id = ${userId}`
 

@@ -11,7 +11,7 @@ const MODEST = '127.0.0.2'
 t.test('10,000 idle connections of one address', async (t) => {
   const env = environmentOf(await startBackends(t))
 
-  t.test('keep nobody else out', async (t) => {
+  t.test('give way to 100 newcomers from another address', async (t) => {
     const service = await startService(t, { env })
     const idle = await occupy(t, service)
 
@@ -24,7 +24,7 @@ t.test('10,000 idle connections of one address', async (t) => {
     for (const socket of newcomers) socket.destroy()
   })
 
-  t.test('are all kept where the address is that of a proxy', async (t) => {
+  t.test('all stay open where the address is that of a proxy', async (t) => {
     const service = await startService(t, { env: { ...env, TRUST_PROXY: GREEDY } })
     const idle = await occupy(t, service)
 
@@ -39,8 +39,7 @@ t.test('10,000 idle connections of one address', async (t) => {
 async function occupy(t: Test, { port }: ServiceProcess): Promise<Socket[]> {
   const sockets: Socket[] = []
   t.teardown(() => {
-    // Without the minute in which the system keeps the port of a connection that was closed in
-    // order.
+    // A reset skips TIME_WAIT, in which the system would keep each port for a minute.
     for (const socket of sockets) socket.resetAndDestroy()
   })
   for (;;) {

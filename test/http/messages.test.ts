@@ -11,10 +11,10 @@ const CHINESE = /\p{Script=Han}/u
 const ZH = { 'accept-language': 'zh-CN,zh;q=0.9,en;q=0.8' }
 const EN = { 'accept-language': 'en' }
 
-/** Slugs of answers to what never became a request; nobody has said there which language they read. */
+/** Slugs of refusals that are sent before the headers, and so Accept-Language, have been read. */
 type Unread = 'request_timeout' | 'headers_too_large'
 
-t.test('every refusal in both languages', async (t) => {
+t.test('every refusal, in English and in Chinese', async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '3' } })
   const brief = await build(t, { backends: service.backends, env: { TOKEN_TTL_SECONDS: '2' } })
   const mobiles = ['01', '02', '03', '04', '05'].map((end) => `+86138001380${end}`)
@@ -64,10 +64,10 @@ t.test('every refusal in both languages', async (t) => {
     internal: ['POST', '/login', { body: { mobile: MOBILE, password: PASSWORD } }],
     temporarily_unavailable: ['GET', '/readyz', {}],
   }
-  /** Failures that have to be brought about, last. */
+  /** How the test causes the failures that no request causes. They come last. */
   const before: Partial<Record<Slug, () => unknown>> = {
     internal: () => {
-      // A bug cannot be caused from outside, or it would not be there.
+      // No request causes a bug, so a store is made to throw.
       service.stores.accounts.findByMobile = () => Promise.reject(new TypeError('a bug'))
     },
     temporarily_unavailable: () => service.redis.stop(),
@@ -96,7 +96,7 @@ t.test('every refusal in both languages', async (t) => {
   }
 })
 
-t.test('what never became a request is answered in English', async (t) => {
+t.test('408 and 431 in English, whatever Accept-Language says', async (t) => {
   const service = await build(t)
   const unread: Record<Unread, string> = {
     headers_too_large: request('GET', '/livez', ['Accept-Language: zh', `X-Other: ${'x'.repeat(8200)}`]),
@@ -110,7 +110,7 @@ t.test('what never became a request is answered in English', async (t) => {
   }
 })
 
-t.test('details', async (t) => {
+t.test('details of refusals', async (t) => {
   const service = await build(t)
   await service.addUser()
   const token = await service.login()
@@ -142,7 +142,7 @@ t.test('details', async (t) => {
     ['/users', { mobile: MOBILE, password: canary }, 'body/password 不能少于 15 个字符'],
   ]
   for (const [path, body, msg] of broken) {
-    t.test(`in Chinese: ${msg}`, async (t) => {
+    t.test(`400 in Chinese: ${msg}`, async (t) => {
       const shown = path === '/users' ? provisioner : {}
       const [english, chinese] = [EN, ZH].map((headers) =>
         patiently(() => service.call('POST', path, { token, body, headers: { ...headers, ...shown } })),
@@ -154,7 +154,7 @@ t.test('details', async (t) => {
     })
   }
 
-  t.test('of an id that is none, and of a user that there is not', async (t) => {
+  t.test('400 in Chinese for an invalid user id, 404 for an unknown user', async (t) => {
     for (const [id, msg] of [
       [canary, 'params/id 的类型必须是 integer'],
       ['9007199254740992', 'params/id 不能大于 9007199254740991'],
@@ -165,7 +165,7 @@ t.test('details', async (t) => {
     }
   })
 
-  t.test('nothing of an address, a header or a token is repeated', async (t) => {
+  t.test('repeats nothing of a path, a header, a body or a token', async (t) => {
     for (const language of LANGUAGES) {
       const headers = { 'accept-language': `${language}, ${canary};q=0.1`, 'x-other': canary }
       const answers = [
@@ -186,7 +186,7 @@ t.test('details', async (t) => {
   })
 })
 
-t.test('a success says ok to everybody, and depends on no language', async (t) => {
+t.test('200 with msg ok and no Content-Language, for a caller who prefers Chinese', async (t) => {
   const service = await build(t)
   await service.addUser()
   const token = await service.login()
@@ -209,11 +209,11 @@ t.test('a success says ok to everybody, and depends on no language', async (t) =
   }
 })
 
-t.test('the catalogue', async (t) => {
+t.test('the catalogue of messages', async (t) => {
   const details = Object.values(DETAILS).map((text) => (typeof text === 'function' ? text('new', 72) : text))
   const texts = [...Object.values(MESSAGES), ...details]
 
-  t.test('has every text in both languages, and no two slugs share one', async (t) => {
+  t.test('has every text in both languages, and each text once', async (t) => {
     for (const { en, zh } of texts) {
       t.match(en, /^[\x20-\x7e]{10,}$/)
       t.match(zh, CHINESE, en)
@@ -223,11 +223,11 @@ t.test('the catalogue', async (t) => {
     }
   })
 
-  t.test('is English ASCII as error_description (RFC 6750 §3)', async (t) => {
+  t.test('has English texts that error_description may hold (RFC 6750 §3)', async (t) => {
     for (const { en } of Object.values(MESSAGES)) t.match(en, /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
   })
 
-  t.test('knows every rule in the schemas of requests', async (t) => {
+  t.test('has a message for every rule in the schemas of requests', async (t) => {
     const rules = requestRules()
 
     t.ok(rules.includes('minLength'))
@@ -243,7 +243,7 @@ function languageOf({ headers }: Answer) {
   return { language: headers.get('content-language'), vary: headers.get('vary') }
 }
 
-/** What describes a value and restricts nothing. */
+/** Keywords that describe a value and restrict nothing. */
 const ANNOTATIONS = ['description', 'default', 'example', 'examples', 'title']
 
 /** The rules that a request can break, by the OpenAPI document. */

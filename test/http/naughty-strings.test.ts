@@ -28,7 +28,7 @@ t.test('naughty strings', async (t) => {
   })
 
   t.test(
-    '401, 429 once throttled, for naughty strings as password; none of them is logged',
+    '401, or 429 once throttled, for naughty strings as password, none of which is logged',
     needsCorpora(),
     async (t) => {
       const strings = naughtyStrings()
@@ -87,7 +87,7 @@ t.test('naughty strings', async (t) => {
   })
 
   t.test(
-    '200 for naughty strings below /identify with a live token, 401 without',
+    '200 for naughty strings below /identify with a live token, 401 without a token',
     needsCorpora(),
     async (t) => {
       const strings = naughtyStrings()
@@ -108,7 +108,7 @@ t.test('naughty strings', async (t) => {
     },
   )
 
-  t.test('404 or 400 for naughty strings as address', needsCorpora(), async (t) => {
+  t.test('404 or 400 for naughty strings as path', needsCorpora(), async (t) => {
     const strings = naughtyStrings()
     const paths = [
       ...strings.filter(Boolean).map(encodeURIComponent),
@@ -123,7 +123,7 @@ t.test('naughty strings', async (t) => {
     t.strictSame(wrong, [])
   })
 
-  t.test('200 from /livez after all that, and not one error in the log', async (t) => {
+  t.test('200 from /livez after all naughty strings, without an error in the log', async (t) => {
     const { status } = await service.call('GET', '/livez')
 
     t.equal(status, 200)

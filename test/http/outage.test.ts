@@ -5,12 +5,12 @@ import { migrate } from '../../src/stores/postgres/postgres.js'
 import { type Answer, build, MOBILE, PASSWORD, type Service } from '../helper.js'
 import { childrenOf, type Server, startPostgres, startRedis, until } from '../support/servers.js'
 
-/** What callers are promised, in milliseconds, and room for a busy machine. */
+/** The promised limits in milliseconds, and slack for a busy machine. */
 const ANSWER_LIMIT_MS = 500
 const LOGIN_LIMIT_MS = 2000
 const SLACK_MS = 150
 
-t.test('Redis killed, and back empty', async (t) => {
+t.test('503 in time while Redis is away, 401 session_ended once it is back empty', async (t) => {
   const service = await build(t)
   await service.addUser()
   const token = await service.login()
@@ -30,7 +30,7 @@ t.test('Redis killed, and back empty', async (t) => {
   t.equal((await service.identify(await service.login())).status, 200)
 })
 
-t.test('Redis hangs', async (t) => {
+t.test('503 in time while Redis hangs, right answers once it goes on', async (t) => {
   const service = await build(t)
   await service.addUser()
   const token = await service.login()
@@ -41,12 +41,13 @@ t.test('Redis hangs', async (t) => {
 
   service.redis.process.kill('SIGCONT')
   await becomesReady(service)
-  // The logout that was answered 503 took effect in PostgreSQL, as it may; what was joined late changes nothing.
+  // The logout that was answered 503 has taken effect in PostgreSQL, as it may. The late writes to
+  // Redis change nothing.
   t.match(await service.identify(token), { status: 401, body: { error: 'session_ended' } })
   t.equal((await service.identify(await service.login())).status, 200)
 })
 
-t.test('PostgreSQL hangs, and no write of an answered request commits later', async (t) => {
+t.test('503 in time while PostgreSQL hangs, and no write commits after its answer', async (t) => {
   const { service, postgres } = await buildOnOwnPostgres(t)
   const token = await service.login()
 
@@ -62,7 +63,7 @@ t.test('PostgreSQL hangs, and no write of an answered request commits later', as
   t.equal((await service.identify(token)).status, 200)
 })
 
-t.test('PostgreSQL stopped', async (t) => {
+t.test('503 in time while PostgreSQL is stopped', async (t) => {
   const { service, postgres } = await buildOnOwnPostgres(t)
   const token = await service.login()
 
@@ -71,7 +72,7 @@ t.test('PostgreSQL stopped', async (t) => {
   await refusesInTime(t, service, token, { postgres: 'away', redis: 'up' })
 })
 
-t.test('Redis full: 503 for what must write', async (t) => {
+t.test('503 for login and logout while Redis is full, 200 for checks', async (t) => {
   const service = await build(t)
   await service.addUser()
   const token = await service.login()
@@ -121,7 +122,7 @@ async function becomesReady(service: Service): Promise<void> {
   await until(ready, { withinMs: 1000 + SLACK_MS })
 }
 
-/** An instance on a PostgreSQL that this test may stop without stopping the others'. */
+/** An instance with a PostgreSQL of its own, which the test may stop. */
 async function buildOnOwnPostgres(t: Test) {
   const postgres = await startPostgres()
   const redis = await startRedis()
@@ -137,7 +138,7 @@ async function buildOnOwnPostgres(t: Test) {
   return { service, postgres }
 }
 
-/** PostgreSQL is a process per connection: all of them stop, or go on. */
+/** PostgreSQL has a process per connection: the signal goes to all of them. */
 function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
   for (const child of [...childrenOf(pid), pid]) process.kill(child, signal)
 }

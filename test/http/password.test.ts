@@ -23,7 +23,7 @@ t.test('POST /password', async (t) => {
     t.equal((await service.identify(token)).status, 200)
   })
 
-  t.test('400 for a new password that is too short, too long or cut off by bcrypt', async (t) => {
+  t.test('400 for a new password that is too short, too long or holds a NUL', async (t) => {
     const token = await service.login()
 
     for (const weak of ['fourteen chars', '☂'.repeat(25), `${NEW}\0`]) {
@@ -33,7 +33,7 @@ t.test('POST /password', async (t) => {
     t.equal((await service.identify(token)).status, 200)
   })
 
-  t.test('400 for a new password that is soon guessed, once the current one is proved', async (t) => {
+  t.test('400 for a new password that is easy to guess, only once the current one is proved', async (t) => {
     const token = await service.login()
 
     for (const weak of ['a'.repeat(15), '123456789012345', 'password123password', '138-0013-8000 138']) {
@@ -46,7 +46,7 @@ t.test('POST /password', async (t) => {
     t.ok(await service.login(), 'and the old one still counts')
   })
 
-  t.test('200 ends the session and counts from the next login', async (t) => {
+  t.test('200 ends the session; only the new password logs in', async (t) => {
     const token = await service.login()
 
     t.equal((await change(token, { current: PASSWORD, new: NEW })).status, 200)
@@ -59,11 +59,11 @@ t.test('POST /password', async (t) => {
     t.ok(await service.login({ password: NEW }))
   })
 
-  t.test('401 for a login that was under way with the old password', async (t) => {
+  t.test('401 for a login with the old password that was under way', async (t) => {
     const entry = `jwt_token:${userId}`
     await service.redisClient.del(entry)
     const login = service.call('POST', '/login', { body: { mobile: MOBILE, password: NEW } })
-    // It has read the row once its first write is in Redis; its bcrypt takes longer than that.
+    // The login has read the row once its first write is in Redis. Its bcrypt takes longer.
     await until(async () => assert(await service.redisClient.exists(entry)))
     await service.sql`update user_login set password = ${OTHER_HASH} where user_id = ${userId}`
 

@@ -8,7 +8,7 @@ t.test('POST /revoke', async (t) => {
   const client = await service.addClient(['revoke'])
   const revoke = (token: string) => service.submit('/revoke', { token }, client)
 
-  t.test('200 without a body, and the session is over everywhere at once', async (t) => {
+  t.test('200 without a body; the session ends at once on every instance', async (t) => {
     const other = await build(t, { backends: service.backends })
     const token = await service.login()
 
@@ -20,14 +20,14 @@ t.test('POST /revoke', async (t) => {
     t.match(await other.identify(token), { status: 401, body: { error: 'session_ended' } })
   })
 
-  t.test('the action log says whose session it was, and who ended it', async (t) => {
+  t.test('logs the user whose session ended and the service client that ended it', async (t) => {
     await revoke(await service.login())
 
     const { event, user_id, client: by } = service.actions.at(-1) ?? {}
     t.strictSame({ event, user_id, by }, { event: 'session_revoked', user_id: userId, by: client.name })
   })
 
-  t.test('200 again for what is not live any more, or no token at all', async (t) => {
+  t.test('200 for a dead token, a forged one and a malformed one', async (t) => {
     const token = await service.login()
     for (const dead of [token, token, 'x.y.z', `${token}x`, 'a'.repeat(3000)]) {
       const answer = await revoke(dead)
@@ -36,7 +36,7 @@ t.test('POST /revoke', async (t) => {
     }
   })
 
-  t.test('an older token never ends a newer session', async (t) => {
+  t.test('200 for a superseded token; the newer session lives', async (t) => {
     const older = await service.login()
     const newer = await service.login()
 
@@ -49,7 +49,7 @@ t.test('POST /revoke', async (t) => {
     t.match(await service.submit('/revoke', '', client), { status: 400, body: { error: 'invalid_request' } })
   })
 
-  t.test('503 when it could not be done: the session lives, and another try ends it', async (t) => {
+  t.test('503 while Redis is away; a repeated request ends the session', async (t) => {
     const token = await service.login()
     await service.redis.stop()
 
@@ -64,7 +64,7 @@ t.test('POST /revoke', async (t) => {
       const { status } = await revoke(token)
       if (status !== 200) throw new Error(String(status))
     })
-    // Reading has a connection of its own, which comes back in its own time.
+    // Reads have a connection of their own, which may reconnect later.
     const { status } = await until(async () => {
       const seen = await service.identify(token)
       if (seen.status === 503) throw new Error('still away')

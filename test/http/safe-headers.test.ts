@@ -4,60 +4,60 @@ import { exchange, type RawAnswer, request } from '../support/raw-http.js'
 
 const TLS = 'X-Forwarded-Proto: https'
 
-t.test('what every answer tells a browser', async (t) => {
+t.test('security headers', async (t) => {
   const service = await build(t, { env: { TRUST_PROXY: '127.0.0.1' } })
   await service.addUser()
   const bearer = `Authorization: Bearer ${await service.login()}`
   const minimal = 'Prefer: return=minimal'
   const json = 'Content-Type: application/json'
 
-  /** Every kind of answer, and who gives it. */
+  /** Every kind of answer: its status, and a request for it. */
   const kinds: Record<string, [status: number, bytes: (...headers: string[]) => string]> = {
     'a route': [200, (...headers) => request('GET', '/livez', headers)],
     'a route, for HEAD': [200, (...headers) => request('HEAD', '/livez', headers)],
-    'the check': [200, (...headers) => request('GET', '/identify', [bearer, ...headers])],
-    'the check, by another method': [200, (...headers) => request('POST', '/identify', [bearer, ...headers])],
-    'the check, without a body': [
+    '/identify': [200, (...headers) => request('GET', '/identify', [bearer, ...headers])],
+    '/identify with another method': [
+      200,
+      (...headers) => request('POST', '/identify', [bearer, ...headers]),
+    ],
+    '/identify with Prefer: return=minimal': [
       204,
       (...headers) => request('GET', '/identify', [bearer, minimal, ...headers]),
     ],
     'a refusal': [401, (...headers) => request('GET', '/identify', headers)],
     'a refusal in the form of OAuth': [401, (...headers) => request('POST', '/introspect', headers)],
-    'a refusal of a body': [400, (...headers) => request('POST', '/login', [json, ...headers], 'not JSON')],
+    'a malformed body': [400, (...headers) => request('POST', '/login', [json, ...headers], 'not JSON')],
     'a body too large': [
       413,
       (...headers) => request('POST', '/login', [json, ...headers], ' '.repeat(5000)),
     ],
-    'no such address': [404, (...headers) => request('GET', '/nowhere', headers)],
-    'no such method': [404, (...headers) => request('DELETE', '/livez', headers)],
-    'a broken address': [400, (...headers) => request('GET', '/%zz', headers)],
-    'an expectation that nobody knows': [
-      417,
-      (...headers) => request('GET', '/livez', ['Expect: x', ...headers]),
-    ],
+    'an unknown path': [404, (...headers) => request('GET', '/nowhere', headers)],
+    'an unknown method of a path': [404, (...headers) => request('DELETE', '/livez', headers)],
+    'a malformed path': [400, (...headers) => request('GET', '/%zz', headers)],
+    'an unknown expectation': [417, (...headers) => request('GET', '/livez', ['Expect: x', ...headers])],
     'no Host': [400, (...headers) => ['GET /livez HTTP/1.1', ...headers, '', ''].join('\r\n')],
-    'the way to the page': [302, (...headers) => request('GET', '/docs', headers)],
-    'the page': [200, (...headers) => request('GET', '/docs/', headers)],
-    'a file of the page': [200, (...headers) => request('GET', '/docs/static/index.css', headers)],
-    'the document': [200, (...headers) => request('GET', '/docs/json', headers)],
-    'the document as YAML': [200, (...headers) => request('GET', '/docs/yaml', headers)],
+    'the redirect to Swagger UI': [302, (...headers) => request('GET', '/docs', headers)],
+    'Swagger UI': [200, (...headers) => request('GET', '/docs/', headers)],
+    'a file of Swagger UI': [200, (...headers) => request('GET', '/docs/static/index.css', headers)],
+    'the OpenAPI document': [200, (...headers) => request('GET', '/docs/json', headers)],
+    'the OpenAPI document as YAML': [200, (...headers) => request('GET', '/docs/yaml', headers)],
   }
-  /** Nothing is known of whoever is answered on the bare socket. */
+  /** Refusals on the bare socket, for which X-Forwarded-Proto has not been read. */
   const broken: Record<string, [status: number, bytes: string]> = {
-    'no HTTP': [400, 'hello\r\n\r\n'],
+    'bytes that are not HTTP': [400, 'hello\r\n\r\n'],
     'headers too large': [431, request('GET', '/livez', [TLS, `X-Other: ${'x'.repeat(9000)}`])],
     'half a request': [408, 'GET /livez HT'],
   }
 
   for (const [name, [status, bytes]] of Object.entries(kinds)) {
-    t.test(`${status}, ${name}: its type is no guess, its address no referrer`, async (t) => {
+    t.test(`${status} with nosniff and no-referrer: ${name}`, async (t) => {
       const answer = await ask(bytes('Connection: close'))
 
       isSafe(t, answer, status)
       t.notOk(answer?.headers['strict-transport-security'])
     })
 
-    t.test(`${status}, ${name}: HTTPS only, for whoever came over it`, async (t) => {
+    t.test(`${status} with Strict-Transport-Security over TLS: ${name}`, async (t) => {
       const answer = await ask(bytes(TLS, 'Connection: close'))
 
       isSafe(t, answer, status)
@@ -66,7 +66,7 @@ t.test('what every answer tells a browser', async (t) => {
   }
 
   for (const [name, [status, bytes]] of Object.entries(broken)) {
-    t.test(`${status}, ${name}: the same on the bare socket`, async (t) => {
+    t.test(`${status} with nosniff and no-referrer on the bare socket: ${name}`, async (t) => {
       const answer = await ask(bytes)
 
       isSafe(t, answer, status)
@@ -74,7 +74,7 @@ t.test('what every answer tells a browser', async (t) => {
     })
   }
 
-  t.test('of several proxies the last one says who came over TLS', async (t) => {
+  t.test('Strict-Transport-Security only where the last X-Forwarded-Proto is https', async (t) => {
     for (const [value, isTls] of [
       ['http', false],
       ['https, http', false],
@@ -90,7 +90,7 @@ t.test('what every answer tells a browser', async (t) => {
     }
   })
 
-  t.test('nobody is believed who is no proxy of ours', async (t) => {
+  t.test('200 without Strict-Transport-Security from a peer that is no trusted proxy', async (t) => {
     const { answers } = await exchange(service.url, request('GET', '/livez', [TLS, 'Connection: close']), {
       localAddress: '127.0.0.2',
     })
@@ -99,7 +99,7 @@ t.test('what every answer tells a browser', async (t) => {
     t.notOk(answers[0]?.headers['strict-transport-security'])
   })
 
-  t.test('the pages take nothing from elsewhere and send no form anywhere', async (t) => {
+  t.test('200 from /docs with a policy that allows no foreign content and no forms', async (t) => {
     for (const path of ['/docs/', '/docs/static/index.css', '/docs/json']) {
       const { headers } = await service.call('GET', path)
 

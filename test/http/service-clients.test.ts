@@ -14,7 +14,7 @@ import { until } from '../support/servers.js'
 import { runCli, temporaryDirectory } from '../support/service-process.js'
 
 const backends = await startBackends(t)
-/** Many credentials are wrong here. */
+/** These tests send many wrong credentials. */
 const patient = { LOGIN_MAX_FAILURES: '100' }
 const service = await build(t, { backends, env: patient })
 const other = await build(t, { backends, env: patient })
@@ -23,7 +23,7 @@ const actionLog = `${temporaryDirectory()}/user_action.log`
 const env = { ...keylessEnvironmentOf(backends), USER_ACTION_LOG: actionLog }
 const run = (...args: string[]) => runCli(['client', ...args], env)
 
-/** A client that was added just now is known within a second. */
+/** Waits until an instance accepts a new service client, which takes up to a second. */
 function accepted(instance: Service, client: Credentials): Promise<void> {
   const ask = async () => {
     const { status } = await instance.submit('/introspect', { token: 'x' }, client)
@@ -32,12 +32,12 @@ function accepted(instance: Service, client: Credentials): Promise<void> {
   return until(ask, { withinMs: 1500 })
 }
 
-t.test('a service client shows itself by HTTP Basic', async (t) => {
+t.test('credentials of a service client', async (t) => {
   const client = await service.addClient(['introspect'])
   const ask = (authorization: string | undefined, path = '/introspect') =>
     service.submit(path, { token: 'x' }, undefined, authorization === undefined ? {} : { authorization })
 
-  t.test('200 with its name and secret, whatever else is encoded in them', async (t) => {
+  t.test('200 for its name and secret, also percent-encoded or under the scheme basic', async (t) => {
     const { name, secret } = client
     const escaped = [...name].map((char) => `%${char.charCodeAt(0).toString(16)}`).join('')
 
@@ -46,7 +46,7 @@ t.test('a service client shows itself by HTTP Basic', async (t) => {
     t.equal((await ask(basic({ name: escaped, secret }))).status, 200)
   })
 
-  t.test('401 invalid_client and a challenge for everything else, in one form', async (t) => {
+  t.test('401 invalid_client with the same body and challenge for all other credentials', async (t) => {
     const { name, secret } = client
     const wrong = [
       undefined,
@@ -106,7 +106,7 @@ t.test('a service client shows itself by HTTP Basic', async (t) => {
     for (const [name, headers] of Object.entries(between)) {
       for (const [method, path, type, body] of routes) {
         for (const [first, second] of twice) {
-          // So that the next one could be recalled.
+          // Caches the right credentials, which must not let the next request in.
           t.equal((await service.submit('/introspect', { token: 'x' }, provisioner)).status, 200)
           const lines = [first, ...headers, second, ...(body ? [`Content-Type: ${type}`] : [])]
           const { answers } = await exchange(service.url, request(method, path, lines, body), { answers: 1 })
@@ -119,21 +119,21 @@ t.test('a service client shows itself by HTTP Basic', async (t) => {
     }
   })
 
-  t.test('403 not_allowed for what it has no permission for', async (t) => {
+  t.test('403 not_allowed without the permission of the route', async (t) => {
     const answer = await ask(basic(client), '/revoke')
 
     t.match(answer, { status: 403, body: { error: 'not_allowed' } })
     t.equal(answer.headers.get('www-authenticate'), null)
   })
 
-  t.test('it is asked before anything is read of the body', async (t) => {
+  t.test('401 without credentials, before the body is read', async (t) => {
     const body = '{"a":'
     const answer = await service.call('POST', '/introspect', { body, headers: { 'content-type': 'text/x' } })
 
     t.equal(answer.status, 401)
   })
 
-  t.test('refused ones are in the action log, by reason and never with the secret', async (t) => {
+  t.test('logs each refusal with its reason, without the secret', async (t) => {
     service.actions.length = 0
     await ask(basic({ ...client, secret: 'wrong-secret' }))
     await ask(basic(client), '/revoke')
@@ -147,7 +147,7 @@ t.test('a service client shows itself by HTTP Basic', async (t) => {
 })
 
 t.test('auth-service client', async (t) => {
-  t.test('add prints the secret once; it works at once on every instance', async (t) => {
+  t.test('add prints the secret once, and every instance accepts it', async (t) => {
     const { code, stdout, stderr } = await run('add', 'gateway', '--allow', 'introspect,revoke', '--json')
 
     t.equal(code, 0, stderr)
@@ -159,7 +159,7 @@ t.test('auth-service client', async (t) => {
     t.notMatch(JSON.stringify(row), added.secret)
   })
 
-  t.test('as text it says what it is, and what to do with it', async (t) => {
+  t.test('add prints name, secret and a warning as text', async (t) => {
     const { code, stdout } = await run('add', 'reader', '--allow', 'introspect')
 
     t.equal(code, 0)
@@ -168,7 +168,7 @@ t.test('auth-service client', async (t) => {
     t.match(stdout, /cannot be shown again/)
   })
 
-  t.test('list shows them all, and no secret', async (t) => {
+  t.test('list prints every service client, without secrets', async (t) => {
     const { stdout } = await run('list', '--json')
     const clients: { name: string }[] = JSON.parse(stdout)
 
@@ -181,7 +181,7 @@ t.test('auth-service client', async (t) => {
   })
 
   t.test(
-    '1 in one line: a taken name, a bad name, no permission, an unknown one, an unknown client',
+    'exit 1 with one line for a taken or bad name, for no or unknown permissions, for an unknown client',
     async (t) => {
       for (const [args, message] of [
         [['add', 'gateway', '--allow', 'revoke'], /there is a client gateway already/],
@@ -200,7 +200,7 @@ t.test('auth-service client', async (t) => {
     },
   )
 
-  t.test('remove ends its access on every instance within 5 seconds', async (t) => {
+  t.test('401 within 5 s of remove on every instance, for a client that keeps asking', async (t) => {
     const gone = await service.addClient(['introspect'])
     const ask = (instance: typeof service) => instance.submit('/introspect', { token: 'x' }, gone)
     for (const instance of [service, other]) await accepted(instance, gone)
@@ -209,14 +209,14 @@ t.test('auth-service client', async (t) => {
     const removed = performance.now()
 
     for (const instance of [service, other]) {
-      // All the time in use, as behind a busy gateway.
+      // The credentials are in use all the time, as behind a busy gateway.
       while ((await ask(instance)).status === 200) await sleep(20)
       t.ok(performance.now() - removed < 5000)
       t.equal((await ask(instance)).status, 401)
     }
   })
 
-  t.test('and where nobody asked meanwhile, at the next request', async (t) => {
+  t.test('401 for the first request after remove, where none came for 4 s', async (t) => {
     const gone = await service.addClient(['introspect'])
     await accepted(service, gone)
     await run('remove', gone.name)
@@ -226,24 +226,27 @@ t.test('auth-service client', async (t) => {
     t.equal((await service.submit('/introspect', { token: 'x' }, gone)).status, 401, 'and at the one after')
   })
 
-  t.test('503, not 401, when the list is too old and PostgreSQL does not answer', async (t) => {
-    const client = await service.addClient(['introspect'])
-    await accepted(service, client)
-    // Nobody reads a table that is locked.
-    const lock = service.sql.begin(async (sql) => {
-      await sql`lock table service_client in access exclusive mode`
-      await sleep(4600)
-    })
-    await sleep(4100)
+  t.test(
+    '503, not 401, when the list of service clients is too old and PostgreSQL does not answer',
+    async (t) => {
+      const client = await service.addClient(['introspect'])
+      await accepted(service, client)
+      // The lock blocks every read of the table.
+      const lock = service.sql.begin(async (sql) => {
+        await sql`lock table service_client in access exclusive mode`
+        await sleep(4600)
+      })
+      await sleep(4100)
 
-    const answer = await service.submit('/introspect', { token: 'x' }, client)
+      const answer = await service.submit('/introspect', { token: 'x' }, client)
 
-    t.match(answer, { status: 503, body: { error: 'temporarily_unavailable' } })
-    await lock
-    t.equal((await service.submit('/introspect', { token: 'x' }, client)).status, 200)
-  })
+      t.match(answer, { status: 503, body: { error: 'temporarily_unavailable' } })
+      await lock
+      t.equal((await service.submit('/introspect', { token: 'x' }, client)).status, 200)
+    },
+  )
 
-  t.test('what was done is in the action log', async (t) => {
+  t.test('logs what add and remove have done', async (t) => {
     const lines = readFileSync(actionLog, 'utf8')
       .trim()
       .split('\n')

@@ -18,42 +18,39 @@ t.test('SIGTERM', async (t) => {
   redis.on('error', () => undefined)
   t.teardown(() => redis.disconnect())
 
-  t.test(
-    'requests in flight are answered, new ones refused with 503 and Connection: close; exit 0',
-    async (t) => {
-      const service = await startService(t, { env: environmentOf(backends) })
-      const keptAlive = connect(service.port, '127.0.0.1')
-      const received = text(keptAlive)
-      // Half a request keeps the connection busy across the signal.
-      keptAlive.write('GET /livez HTTP/1.1\r\nhost: x\r\n')
-      const logins = MOBILES.map((mobile) =>
-        send(service.url, 'POST', '/login', { body: { mobile, password: PASSWORD } }),
-      )
-      // Each has begun once its first write is in Redis.
-      await until(async () => assert.equal((await redis.keys('jwt_token:*')).length, MOBILES.length))
+  t.test('200 for requests in flight, 503 with Connection: close for new ones, then exit 0', async (t) => {
+    const service = await startService(t, { env: environmentOf(backends) })
+    const keptAlive = connect(service.port, '127.0.0.1')
+    const received = text(keptAlive)
+    // Half a request keeps the connection busy across the signal.
+    keptAlive.write('GET /livez HTTP/1.1\r\nhost: x\r\n')
+    const logins = MOBILES.map((mobile) =>
+      send(service.url, 'POST', '/login', { body: { mobile, password: PASSWORD } }),
+    )
+    // Each has begun once its first write is in Redis.
+    await until(async () => assert.equal((await redis.keys('jwt_token:*')).length, MOBILES.length))
 
-      const started = performance.now()
-      const stopped = service.stop('SIGTERM')
-      await until(() => assert.match(service.stdout(), /SIGTERM: closing/))
-      keptAlive.write('\r\n')
+    const started = performance.now()
+    const stopped = service.stop('SIGTERM')
+    await until(() => assert.match(service.stdout(), /SIGTERM: closing/))
+    keptAlive.write('\r\n')
 
-      const answers = await Promise.allSettled(logins)
-      for (const answer of answers) t.equal(answer.status === 'fulfilled' && answer.value.status, 200)
-      const refused = await received
-      t.match(refused, /^HTTP\/1\.1 503 /)
-      t.match(refused, /connection: close/i)
-      t.match(refused, /"error":"temporarily_unavailable"/)
-      t.equal((await stopped).code, 0)
-      t.ok(performance.now() - started < 10_000)
-    },
-  )
+    const answers = await Promise.allSettled(logins)
+    for (const answer of answers) t.equal(answer.status === 'fulfilled' && answer.value.status, 200)
+    const refused = await received
+    t.match(refused, /^HTTP\/1\.1 503 /)
+    t.match(refused, /connection: close/i)
+    t.match(refused, /"error":"temporarily_unavailable"/)
+    t.equal((await stopped).code, 0)
+    t.ok(performance.now() - started < 10_000)
+  })
 
-  t.test('connections that come just as it stops listening are answered', async (t) => {
+  t.test('503 for connections that arrive just as the service stops listening', async (t) => {
     const { app, url } = await build(t, { backends })
     const { server } = app
     const request = 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'
     let exchanges: Promise<Exchange>[] = []
-    // It looks whether anybody is left: the last moment before it goes.
+    // The service counts connections last, right before it stops listening.
     const getConnections = server.getConnections.bind(server)
     server.getConnections = (callback) => {
       exchanges = Array.from({ length: 20 }, () => exchange(url, request))
@@ -70,7 +67,7 @@ t.test('SIGTERM', async (t) => {
     )
   })
 
-  t.test('an idle connection does not keep it beyond a short SHUTDOWN_SECONDS: exit 0', async (t) => {
+  t.test('exit 0 after a short SHUTDOWN_SECONDS, although a connection is idle', async (t) => {
     const service = await startService(t, { env: { ...environmentOf(backends), SHUTDOWN_SECONDS: '1' } })
     const idle = connect(service.port, '127.0.0.1').resume()
     idle.on('error', () => undefined)
@@ -83,7 +80,7 @@ t.test('SIGTERM', async (t) => {
     idle.destroy()
   })
 
-  t.test('exit 0 when a store is away or hangs', async (t) => {
+  t.test('exit 0 within 10 s while Redis hangs or is away', async (t) => {
     for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
       const service = await startService(t, { env: environmentOf(backends) })
       backends.redis.process.kill(signal)

@@ -4,7 +4,7 @@ import { type Backends, build, MOBILE, type Service, startBackends } from '../he
 /** One number, as people and scripts spell it. */
 const SPELLINGS = [MOBILE, '13800138000', '+86 138-0013-8000', '0086 13800138000']
 
-t.test('200 guesses at once, with every spelling of the number', async (t) => {
+t.test('parallel guesses with every spelling of the number', async (t) => {
   const guesses = (services: Service[]) =>
     Promise.all(
       Array.from({ length: 200 }, (_, guess) => {
@@ -22,7 +22,7 @@ t.test('200 guesses at once, with every spelling of the number', async (t) => {
   }
 
   for (const instances of [1, 3]) {
-    t.test(`cost no more hashes than LOGIN_MAX_FAILURES on ${instances} instances`, async (t) => {
+    t.test(`hashes at most LOGIN_MAX_FAILURES of 600 guesses, instances: ${instances}`, async (t) => {
       const backends = await startBackends(t)
       const services = await startInstances(t, instances, backends)
       await services[0]?.addUser()
@@ -37,8 +37,7 @@ t.test('200 guesses at once, with every spelling of the number', async (t) => {
       )
       const refused = statuses.filter((status) => status === 401).length
       t.ok(refused <= 10, `${refused} answers after a comparison`)
-      // Whatever was answered: the row counts every attempt that was not given back before it was
-      // hashed.
+      // Whatever the answers: the row counts every hashed attempt, since the others are given back.
       const redis = services[0]?.redisClient
       const [key = ''] = (await redis?.keys('login_failures:account:*')) ?? []
       const hashed = Number(await redis?.hget(key, 'in_row'))

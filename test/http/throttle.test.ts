@@ -11,7 +11,7 @@ const NEW_PASSWORD = 'eight dry umbrellas in a row'
 /** One number, as people and scripts spell it. */
 const SPELLINGS = [MOBILE, '13800138000', '+86 138-0013-8000', '0086 13800138000']
 
-/** Behind a gateway that says where each client is. */
+/** Behind a gateway that forwards the address of each caller. */
 const BEHIND_GATEWAY = { TRUST_PROXY: '127.0.0.1' }
 
 const HOME = '198.51.100.7'
@@ -37,7 +37,7 @@ async function failTimes(
   }
 }
 
-/** Failures that are counted without a password being hashed for each. */
+/** Counts failures without hashing a password for each. */
 async function countFailures(
   { stores }: Service,
   networks: string[],
@@ -53,35 +53,32 @@ t.test('failed logins from one address', async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '3', LOGIN_WINDOW_SECONDS: '600' } })
   await service.addUser()
 
-  t.test('200 again and again where a success comes before the last failure', async (t) => {
+  t.test('200 after each row of failures that stays below the limit', async (t) => {
     for (let round = 0; round < 2; round++) {
       await failTimes(t, service, 2)
       t.equal((await tryLogin(service)).status, 200)
     }
   })
 
-  t.test(
-    '429 too_many_attempts for every spelling of the mobile, and the live session goes on',
-    async (t) => {
-      const token = await service.login()
-      for (const mobile of SPELLINGS.slice(1)) await failTimes(t, service, 1, { mobile })
+  t.test('429 too_many_attempts for every spelling of the mobile, 200 for the live session', async (t) => {
+    const token = await service.login()
+    for (const mobile of SPELLINGS.slice(1)) await failTimes(t, service, 1, { mobile })
 
-      for (const mobile of SPELLINGS) {
-        const refused = await tryLogin(service, { mobile })
-        t.match(refused, { status: 429, body: { code: 429, error: 'too_many_attempts' } })
-        const retryAfter = Number(refused.headers.get('retry-after'))
-        t.ok(retryAfter > 0 && retryAfter <= 30, `waits ${retryAfter} s, and not for the window`)
-      }
-      t.equal((await service.identify(token)).status, 200)
-      t.match(service.actions.at(-1), {
-        event: 'login_throttled',
-        mobile: '***8000',
-        reason: 'too many failures',
-      })
-    },
-  )
+    for (const mobile of SPELLINGS) {
+      const refused = await tryLogin(service, { mobile })
+      t.match(refused, { status: 429, body: { code: 429, error: 'too_many_attempts' } })
+      const retryAfter = Number(refused.headers.get('retry-after'))
+      t.ok(retryAfter > 0 && retryAfter <= 30, `waits ${retryAfter} s, and not for the window`)
+    }
+    t.equal((await service.identify(token)).status, 200)
+    t.match(service.actions.at(-1), {
+      event: 'login_throttled',
+      mobile: '***8000',
+      reason: 'too many failures',
+    })
+  })
 
-  t.test('429 for an unknown mobile just the same', async (t) => {
+  t.test('429 for an unknown mobile after as many failures', async (t) => {
     const unknown = '+8613800138777'
     await failTimes(t, service, 3, { mobile: unknown })
 
@@ -119,7 +116,7 @@ t.test('what a stranger can do to an owner', async (t) => {
     t.equal((await tryLogin(service, { from: '192.0.2.5' })).status, 200, 'the owner has ended the row')
   })
 
-  t.test('401 for the stranger’s guesses at home only as often as for the owner’s own', async (t) => {
+  t.test('429 at home after LOGIN_MAX_FAILURES failures from there, even for the owner', async (t) => {
     await service.redisClient.flushall()
     await failTimes(t, service, 3, { from: HOME })
 
@@ -128,7 +125,7 @@ t.test('what a stranger can do to an owner', async (t) => {
 })
 
 t.test(
-  '200 for known users behind a gateway that nobody has declared, once others have failed',
+  '200 for known users behind a gateway that TRUST_PROXY does not name, once others have failed',
   async (t) => {
     const service = await build(t, { env: { LOGIN_MAX_FAILURES: '2' } })
     await service.addUser()
@@ -157,7 +154,7 @@ t.test('429 for a network that tries many accounts', async (t) => {
   t.equal((await tryLogin(service, { mobile: '+8613800139100' })).status, 429)
 })
 
-t.test('a place is known', async (t) => {
+t.test('known places', async (t) => {
   const service = await build(t, { env: BEHIND_GATEWAY })
   const userId = await service.addUser()
   const known = async () => {
@@ -166,7 +163,7 @@ t.test('a place is known', async (t) => {
     return rows.map(({ network }) => network)
   }
 
-  t.test('only once a login from it succeeded', async (t) => {
+  t.test('known after a successful login, not after a failed one', async (t) => {
     await failTimes(t, service, 1, { from: ELSEWHERE })
     t.strictSame(await known(), [])
 
@@ -175,14 +172,14 @@ t.test('a place is known', async (t) => {
     t.strictSame(await known(), [HOME])
   })
 
-  t.test('as one of the ten last ones', async (t) => {
+  t.test('known as one of the last ten', async (t) => {
     const networks = Array.from({ length: 11 }, (_, index) => `192.0.2.${index}`)
     for (const network of networks) await service.stores.places.note(userId, network)
 
     t.strictSame(await known(), networks.slice(1))
   })
 
-  t.test('for 180 days', async (t) => {
+  t.test('known for 180 days', async (t) => {
     await service.sql`update login_place set last_login = now() - interval '179 days' where network = '192.0.2.4'`
     await service.sql`update login_place set last_login = now() - interval '181 days' where network = '192.0.2.5'`
 
@@ -191,20 +188,20 @@ t.test('a place is known', async (t) => {
     t.equal(await service.stores.places.familiarity(userId, '192.0.2.6'), 'noted')
   })
 
-  t.test('not when it was another user’s', async (t) => {
+  t.test('new where only another user has logged in', async (t) => {
     const other = await service.addUser({ mobile: '+8613800138001' })
 
     t.equal(await service.stores.places.familiarity(other, '192.0.2.6'), 'new')
   })
 
-  t.test('no longer than its user', async (t) => {
+  t.test('forgotten when the user is deleted', async (t) => {
     await service.sql`delete from user_login where user_id = ${userId}`
 
     t.strictSame(await known(), [])
   })
 })
 
-t.test('failures of POST /password and POST /login are one count', async (t) => {
+t.test('429 from POST /password and POST /login after failures of both together', async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '2' } })
   await service.addUser()
   const token = await service.login()
@@ -256,7 +253,7 @@ t.test('an attempt that was answered 503', async (t) => {
     t.equal(await outcomeOf(throttle.prove(claim, async () => true)), true)
   })
 
-  t.test('is counted by what its hash says in the end', async (t) => {
+  t.test('is counted by the result of its late comparison', async (t) => {
     for (const [late, outcome] of [
       [() => Promise.resolve(true), true],
       [() => Promise.resolve(false), 'too_many_attempts'],
@@ -270,7 +267,7 @@ t.test('an attempt that was answered 503', async (t) => {
   })
 })
 
-t.test('what an operator sets counts at once', async (t) => {
+t.test('an operator ends the throttling of a user', async (t) => {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: '2' } })
   const userId = await service.addUser()
   const authorization = basic(await service.addClient(['users']))
@@ -282,7 +279,7 @@ t.test('what an operator sets counts at once', async (t) => {
     t.equal((await tryLogin(service)).status, 429)
   }
 
-  t.test('200 after PUT /users/{id}/password of a locked number', async (t) => {
+  t.test('200 after PUT /users/{id}/password of a throttled user', async (t) => {
     await lock(t)
 
     t.equal((await setPassword(NEW_PASSWORD)).status, 200)
@@ -290,7 +287,7 @@ t.test('what an operator sets counts at once', async (t) => {
     t.equal((await tryLogin(service, { password: NEW_PASSWORD })).status, 200)
   })
 
-  t.test('200 after a locked number was disabled and enabled', async (t) => {
+  t.test('200 after a throttled user was disabled and enabled', async (t) => {
     await lock(t)
 
     for (const status of ['disabled', 'active'])
@@ -299,7 +296,7 @@ t.test('what an operator sets counts at once', async (t) => {
     t.equal((await tryLogin(service, { password: NEW_PASSWORD })).status, 200)
   })
 
-  t.test('200 from POST /password, too', async (t) => {
+  t.test('200 from POST /password after PATCH /users/{id} of a throttled user', async (t) => {
     const token = await service.login({ password: NEW_PASSWORD })
     const change = () =>
       service.call('POST', '/password', { token, body: { current: NEW_PASSWORD, new: `${NEW_PASSWORD}!` } })
@@ -325,7 +322,7 @@ t.test('wrong credentials of service clients', async (t) => {
     })
   const wrong = basic({ ...client, secret: 'wrong' })
 
-  t.test('401 leaves a line in the action log, whatever is wrong', async (t) => {
+  t.test('401 with one action that names the reason, for each kind of wrong credentials', async (t) => {
     for (const [authorization, reason] of [
       [undefined, 'no credentials'],
       ['Basic !', 'malformed credentials'],
@@ -338,7 +335,7 @@ t.test('wrong credentials of service clients', async (t) => {
     }
   })
 
-  t.test('429 once too many were wrong; 200 for the right ones from the same address', async (t) => {
+  t.test('429 after too many wrong credentials, 200 for right ones from the same address', async (t) => {
     const statuses = new Map<number, number>()
     for (let attempt = 0; attempt < 30; attempt++) {
       const { status } = await introspect(wrong)
@@ -353,14 +350,14 @@ t.test('wrong credentials of service clients', async (t) => {
     t.match(service.actions.at(-1), { event: 'client_throttled', reason: 'too many failures' })
     t.equal((await introspect(basic(client))).status, 200)
     const added = basic(await service.addClient(['introspect']))
-    // The list of clients is read at most once a second.
+    // The list of service clients is read at most once a second.
     await until(async () => {
       const { status } = await introspect(added)
       if (status !== 200) throw new Error(`${status} for a client that has been added`)
     })
   })
 
-  t.test('401 still for who shows none, so that a library can be asked for them', async (t) => {
+  t.test('401 with a challenge, not 429, without credentials', async (t) => {
     const { status, headers } = await introspect()
 
     t.equal(status, 401)

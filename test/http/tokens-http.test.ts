@@ -22,17 +22,20 @@ t.test('tokens over HTTP', async (t) => {
     }),
   )
 
-  t.test('200 from /verify for genuine tokens alone, a refusal by its name for all others', async (t) => {
-    const misjudged = await namesOf(
-      corpus,
-      async ({ token, verdict }) => !isAnswerTo(verdict, token, await service.verify(token, 'signature')),
-    )
+  t.test(
+    '200 from /verify with check "signature" for genuine tokens only, each refusal by its name',
+    async (t) => {
+      const misjudged = await namesOf(
+        corpus,
+        async ({ token, verdict }) => !isAnswerTo(verdict, token, await service.verify(token, 'signature')),
+      )
 
-    t.strictSame(misjudged, [])
-    t.ok(corpus.length > 600)
-  })
+      t.strictSame(misjudged, [])
+      t.ok(corpus.length > 600)
+    },
+  )
 
-  t.test('200 from the full check for the live session alone', async (t) => {
+  t.test('200 from /verify with check "session" for the live session only', async (t) => {
     const misjudged = await namesOf(corpus, async ({ token, verdict }) => {
       const answer = await service.verify(token)
       if (verdict !== 'genuine') return !isAnswerTo(verdict, token, answer)
@@ -45,23 +48,26 @@ t.test('tokens over HTTP', async (t) => {
     t.strictSame(misjudged, [])
   })
 
-  t.test('the same from /identify, and 401 token_missing for what is not exactly one token', async (t) => {
-    const sendable = corpus.filter(({ token }) => isHeaderValue(token))
-    const misjudged = await namesOf(sendable, async ({ token }) => {
-      const presented = token.replace(/^ +|[ \t]+$/g, '')
-      const { status, body, headers } = await service.identify(token)
-      const challenge = headers.get('www-authenticate')
-      if (presented === '' || /[\s,]/.test(presented)) {
-        return body.error !== 'token_missing' || challenge !== 'Bearer realm="auth"'
-      }
-      const verdict = verdictOf(presented, terms)
-      if (verdict === 'genuine') return status !== (isSameSession(presented, good) ? 200 : 401)
-      return status !== 401 || body.error !== verdict || !challenge?.includes('error="invalid_token"')
-    })
+  t.test(
+    '200 from /identify for the live session only, 401 token_missing for not exactly one token',
+    async (t) => {
+      const sendable = corpus.filter(({ token }) => isHeaderValue(token))
+      const misjudged = await namesOf(sendable, async ({ token }) => {
+        const presented = token.replace(/^ +|[ \t]+$/g, '')
+        const { status, body, headers } = await service.identify(token)
+        const challenge = headers.get('www-authenticate')
+        if (presented === '' || /[\s,]/.test(presented)) {
+          return body.error !== 'token_missing' || challenge !== 'Bearer realm="auth"'
+        }
+        const verdict = verdictOf(presented, terms)
+        if (verdict === 'genuine') return status !== (isSameSession(presented, good) ? 200 : 401)
+        return status !== 401 || body.error !== verdict || !challenge?.includes('error="invalid_token"')
+      })
 
-    t.strictSame(misjudged, [])
-    t.ok(sendable.length > 600)
-  })
+      t.strictSame(misjudged, [])
+      t.ok(sendable.length > 600)
+    },
+  )
 
   t.test('401 token_invalid for every vector of Wycheproof', needsCorpora(), async (t) => {
     const vectors = corpusJson<{ token: string; from: string }[]>('wycheproof/tokens.flat.json')
@@ -73,7 +79,7 @@ t.test('tokens over HTTP', async (t) => {
     t.strictSame(misjudged, [])
   })
 
-  t.test('no key is ever fetched from where a token says', async (t) => {
+  t.test('fetches no key from an address in a token', async (t) => {
     const { status } = await service.identify(good)
 
     t.equal(status, 200)
@@ -81,7 +87,7 @@ t.test('tokens over HTTP', async (t) => {
   })
 
   t.test(
-    '200 for each of the four spellings of a signature, and 401 for all once one has logged out',
+    '200 for each of the four spellings of a signature, 401 for all once one has logged out',
     async (t) => {
       const same = spellings(good)
 
@@ -101,7 +107,7 @@ t.test('tokens over HTTP', async (t) => {
     },
   )
 
-  t.test('a token holds ids, and never the mobile number', async (t) => {
+  t.test('puts ids into a token, and not the mobile number', async (t) => {
     const token = await service.login()
 
     const [header, payload] = [headerOf(token), claimsOf(token)]
@@ -112,7 +118,7 @@ t.test('tokens over HTTP', async (t) => {
   })
 
   t.test(
-    '401 for a bad token even while Redis is away, for no store is asked; 503 for a good one',
+    '401 for a bad token while Redis is away, since no store is asked; 503 for a good one',
     async (t) => {
       const token = await service.login()
       await service.redis.stop()
@@ -131,7 +137,7 @@ t.test('tokens over HTTP', async (t) => {
   )
 })
 
-/** A server that counts who asks it for a key. */
+/** A server that counts the requests for its keys. */
 async function startKeyServer(t: Test) {
   let requests = 0
   const server = createServer((_request, response) => {
@@ -143,10 +149,10 @@ async function startKeyServer(t: Test) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked: () => requests }
 }
 
-/** What /verify says of a token that is refused, or of one that is genuine and asked for its signature only. */
+/** Whether /verify answered by the verdict. It checks only the signature of a genuine token. */
 function isAnswerTo(verdict: Verdict, token: string, { status, body }: Answer): boolean {
   if (verdict === 'genuine') return status === 200 && body.code === 200
-  // A body over 4 kB is refused unread, and a token of no characters is none.
+  // A body over 4 kB is refused unread, and an empty token is a malformed request.
   const [code, error] =
     token.length > 3900 && status === 413
       ? [413, 'payload_too_large']
@@ -156,7 +162,7 @@ function isAnswerTo(verdict: Verdict, token: string, { status, body }: Answer): 
   return status === code && body.code === code && body.error === error && !body.data
 }
 
-/** What can be sent in a header: the client would refuse the rest, and so would the service. */
+/** Whether a header can hold the text. The client and the service refuse the rest. */
 function isHeaderValue(text: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(text) && text.length < 7000
 }

@@ -3,10 +3,10 @@ import t from 'tap'
 import { PASSWORD } from '../helper.js'
 import { patiently, startSiblingScene } from '../support/sibling-scene.js'
 
-t.test('two changes at the same instant, one on each instance', async (t) => {
+t.test('two changes at the same time, one on each instance', async (t) => {
   const { userId, here, there, tryLogin, login, identify, refused } = await startSiblingScene(t)
 
-  t.test('disabled and enabled, 30 times: both are done, and one of them last', async (t) => {
+  t.test('200 for both of disabling and enabling, and one final status, 30 times', async (t) => {
     for (let round = 0; round < 30; round++) {
       const token = await login()
       const [disabled, enabled] = await Promise.all([
@@ -24,7 +24,7 @@ t.test('two changes at the same instant, one on each instance', async (t) => {
     }
   })
 
-  t.test('disabled twice, 5 times: both are done', async (t) => {
+  t.test('200 for both of disabling twice, 5 times', async (t) => {
     for (let round = 0; round < 5; round++) {
       const token = await login()
       const answers = await Promise.all([
@@ -38,7 +38,7 @@ t.test('two changes at the same instant, one on each instance', async (t) => {
     }
   })
 
-  t.test('the session ended and a newer login, 20 times: the older session is over', async (t) => {
+  t.test('401 for the older session after a new login and DELETE of the session, 20 times', async (t) => {
     for (let round = 0; round < 20; round++) {
       const older = await login()
       const [newer, ended] = await Promise.all([
@@ -53,7 +53,7 @@ t.test('two changes at the same instant, one on each instance', async (t) => {
     }
   })
 
-  t.test('two passwords, 8 times: exactly one of them counts', async (t) => {
+  t.test('200 for both of two new passwords, of which exactly one logs in, 8 times', async (t) => {
     const passwords = ['nine folded tents', 'ten folded sails!'] as const
     let current = PASSWORD
     for (let round = 0; round < 8; round++) {
@@ -75,7 +75,7 @@ t.test('two changes at the same instant, one on each instance', async (t) => {
   })
 
   t.test(
-    'the same new user, 8 times: added once, and whoever is not told so is told who it is',
+    '409 mobile_taken with the id of the user for one of two additions of the same user, 8 times',
     async (t) => {
       for (let round = 0; round < 8; round++) {
         const user = { mobile: `+86139001390${10 + round}`, password: PASSWORD }

@@ -11,7 +11,7 @@ import { childrenOf, type Server, startPostgres, startRedis, until } from '../su
 const NEW_MOBILE = '+8613900139000'
 const NEW_PASSWORD = 'eight dry parasols'
 
-/** What callers are promised, in milliseconds, and room for a busy machine. */
+/** The promised limits in milliseconds, and slack for a busy machine. */
 const ANSWER_LIMIT_MS = 500
 const HASHING_LIMIT_MS = 2000
 const SLACK_MS = 150
@@ -31,21 +31,21 @@ for (const [name, begin, end] of [
     const token = await service.login()
     await begin(service)
 
-    t.test('200 for what no session is concerned by', async (t) => {
+    t.test('200 for adding a user and for showing one', async (t) => {
       t.match(await sibling.add({ mobile: NEW_MOBILE, password: NEW_PASSWORD }), { status: 200 })
       t.match(await sibling.find(userId), { status: 200, body: { data: { user_id: userId } } })
     })
 
-    t.test('503 for a new password, and the old one stays', async (t) => {
+    t.test('503 for a new password', async (t) => {
       await refusesInTime(t, HASHING_LIMIT_MS, () => sibling.setPassword(userId, NEW_PASSWORD))
     })
 
-    t.test('503 for what ends a session', async (t) => {
+    t.test('503 for ending a session and for disabling a user', async (t) => {
       await refusesInTime(t, ANSWER_LIMIT_MS, () => sibling.endSession(userId))
       await refusesInTime(t, ANSWER_LIMIT_MS, () => sibling.setStatus(userId, 'disabled'))
     })
 
-    t.test('another try completes it, once Redis is back', async (t) => {
+    t.test('200 for the repeated request once Redis is back; the old password still logs in', async (t) => {
       const started = await end(service)
       if (typeof started === 'object') t.teardown(started.stop)
       await isReady(service)
@@ -66,7 +66,7 @@ t.test('PostgreSQL hangs', async (t) => {
   const before = await rows(service)
   signalAll(postgres, 'SIGSTOP')
 
-  t.test('503 in time for everything', async (t) => {
+  t.test('503 in time from every route for users', async (t) => {
     const user = { mobile: NEW_MOBILE, password: NEW_PASSWORD }
     await refusesInTime(t, HASHING_LIMIT_MS, () => sibling.add(user))
     await refusesInTime(t, HASHING_LIMIT_MS, () => sibling.setPassword(userId, NEW_PASSWORD))
@@ -75,7 +75,7 @@ t.test('PostgreSQL hangs', async (t) => {
     await refusesInTime(t, ANSWER_LIMIT_MS, () => sibling.endSession(userId))
   })
 
-  t.test('nothing of it happens when it goes on', async (t) => {
+  t.test('commits none of the refused writes once PostgreSQL goes on', async (t) => {
     signalAll(postgres, 'SIGCONT')
     await isReady(service)
 
@@ -84,10 +84,10 @@ t.test('PostgreSQL hangs', async (t) => {
   })
 })
 
-t.test('PostgreSQL hangs at the very statement that writes: 503, and it is never done', async (t) => {
+t.test('503 where PostgreSQL hangs at the writing statement, which never commits', async (t) => {
   const { service, userId, sibling, postgres, tap } = await startOnTappedPostgres(t)
   const token = await service.login()
-  // Each statement is sent with its text when a connection sees it for the first time.
+  // A connection sends the text of a statement the first time that it uses it.
   const writes: [name: string, text: string, limitMs: number, write: () => Promise<Answer>][] = [
     [
       'POST /users',
@@ -124,7 +124,7 @@ t.test('PostgreSQL hangs at the very statement that writes: 503, and it is never
       tap.watch(() => undefined)
       signalAll(postgres, 'SIGCONT')
       await isReady(service)
-      // What waits for a server that wakes runs at once.
+      // Statements that wait for PostgreSQL run as soon as it goes on.
       await sleep(300)
 
       t.ok(stopped, 'the statement was sent')
@@ -136,7 +136,7 @@ t.test('PostgreSQL hangs at the very statement that writes: 503, and it is never
   }
 })
 
-t.test('more passwords to hash than can be: 503 for what is too much, and all in time', async (t) => {
+t.test('503 in time for the passwords that exceed the hashing queue', async (t) => {
   const { service, client, sibling } = await start(t)
   const token = await service.login()
   const slow = await build(t, { backends: service.backends, env: { BCRYPT_COST: '12' } })
@@ -170,7 +170,7 @@ async function start(t: Test, env: NodeJS.ProcessEnv = {}) {
   return { service, userId, client, sibling: provisioner(service.url, client) }
 }
 
-/** An instance whose way to PostgreSQL can be watched, on one that this test may stop without stopping the others'. */
+/** An instance with a PostgreSQL of its own, which the test may stop, and a tap in between. */
 async function startOnTappedPostgres(t: Test) {
   const postgres = await startPostgres()
   const redis = await startRedis()
@@ -187,7 +187,7 @@ async function startOnTappedPostgres(t: Test) {
   const service = await build(t, { backends: { databaseUrl, redis, sql } })
   const userId = await service.addUser()
   const sibling = provisioner(service.url, await service.addClient(['users']))
-  // So that credentials are known before anything hangs.
+  // Caches the credentials before anything hangs.
   await sibling.find(userId)
   return { service, userId, sibling, postgres, tap }
 }
@@ -215,7 +215,7 @@ function isReady(service: Service): Promise<void> {
   })
 }
 
-/** PostgreSQL is a process per connection: all of them stop, or go on. */
+/** PostgreSQL has a process per connection: the signal goes to all of them. */
 function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
   for (const child of [...childrenOf(pid), pid]) process.kill(child, signal)
 }

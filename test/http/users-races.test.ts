@@ -6,11 +6,11 @@ import { patiently, startSiblingScene } from '../support/sibling-scene.js'
 const ROUNDS = 50
 const NEW_PASSWORD = 'eight dry parasols'
 
-t.test('a login on one instance, and a change of its user on the other', async (t) => {
+t.test('a login on one instance while the other changes its user', async (t) => {
   const { userId, here, there, tryLogin, login, refused } = await startSiblingScene(t)
   const loginMs = await usualDuration(() => patiently(() => tryLogin()))
 
-  t.test(`disabled meanwhile, ${ROUNDS} times: nobody is in afterwards`, async (t) => {
+  t.test(`401 user_disabled after a login during which the user is disabled, ${ROUNDS} times`, async (t) => {
     const outcomes: Answer[] = []
     for (let round = 0; round < ROUNDS; round++) {
       const [loggedIn, disabled] = await Promise.all([
@@ -28,11 +28,11 @@ t.test('a login on one instance, and a change of its user on the other', async (
     t.ok(outcomes.some(({ status }) => status === 401))
   })
 
-  t.test(`its password set meanwhile, ${ROUNDS} times: nobody is in with the old one`, async (t) => {
+  t.test(`401 session_ended after a login during which a new password is set, ${ROUNDS} times`, async (t) => {
     const outcomes: Answer[] = []
     let [password, next] = [PASSWORD, NEW_PASSWORD]
     for (let round = 0; round < ROUNDS; round++) {
-      // It has to hash, as a login has, and commits in the middle of those that begin after it.
+      // It hashes, as a login does, and commits in the middle of the logins that begin after it.
       const [set, loggedIn] = await Promise.all([
         sleep(loginMs / 2).then(() => there.setPassword(userId, next)),
         sleep(momentOf(round)).then(() => tryLogin(password)),
@@ -49,13 +49,13 @@ t.test('a login on one instance, and a change of its user on the other', async (
     await here.setPassword(userId, PASSWORD)
   })
 
-  /** From the very start of a login to well after its end, over the rounds. */
+  /** The delay in ms: over the rounds from the start of a login to well after its end. */
   function momentOf(round: number): number {
     return (1.5 * loginMs * round) / ROUNDS
   }
 })
 
-/** The token of a login that was in time, and nothing of one that was not. */
+/** The token of a login that succeeded, undefined for one that was refused. */
 function tokenIn({ status, body }: Answer): string | undefined {
   if (status === 200) return body.data.token
   if (status === 401 || status === 503) return undefined

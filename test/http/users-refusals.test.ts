@@ -76,7 +76,7 @@ for (const [method, path, body] of ROUTES) {
   })
 }
 
-t.test('404 not_found for a user that there is not, in words of its own', async (t) => {
+t.test('404 not_found with a message of its own for an unknown user', async (t) => {
   for (const id of [userId + 1, 999_999_999, Number.MAX_SAFE_INTEGER]) {
     for (const [method, path, body] of routesOf(id)) {
       t.match(
@@ -115,7 +115,7 @@ t.test('400 invalid_request for an id that is not written as a positive safe int
   }
 })
 
-t.test('404 for other methods and addresses', async (t) => {
+t.test('404 for other methods and paths', async (t) => {
   for (const [method, path] of [
     ['GET', '/users'],
     ['DELETE', `/users/${userId}`],
@@ -129,7 +129,7 @@ t.test('404 for other methods and addresses', async (t) => {
   }
 })
 
-t.test('nothing was changed by all that, and nothing recorded but the refused clients', async (t) => {
+t.test('changes nothing and logs only the refused service clients', async (t) => {
   t.equal((await service.identify(token)).status, 200)
   const rows = await service.sql`select user_id::int, status from user_login`
   t.strictSame([...rows], [{ user_id: userId, status: 'active' }])

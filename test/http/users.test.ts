@@ -7,7 +7,7 @@ const NEW_MOBILE = '+8613900139000'
 const NEW_PASSWORD = 'eight dry parasols'
 const FIELDS = ['user_id', 'mobile', 'status', 'logged_in', 'last_login', 'created_at']
 
-/** Below and beyond what bcrypt and the rules for new passwords allow. */
+/** Passwords that bcrypt or the rules for new passwords do not allow. */
 const BAD_PASSWORDS = [
   '',
   'fourteen chars',
@@ -31,7 +31,7 @@ t.beforeEach(() => {
 })
 
 t.test('POST /users', async (t) => {
-  t.test('200 and the user as it is stored, who can log in at once on every instance', async (t) => {
+  t.test('200 with the stored user, who can log in at once on every instance', async (t) => {
     const answer = await add({ mobile: '139 0013 9000', password: NEW_PASSWORD })
 
     const { data, ...envelope } = answer.body
@@ -57,7 +57,7 @@ t.test('POST /users', async (t) => {
     t.match(row?.password, /^\$2b\$11\$/)
   })
 
-  t.test('409 mobile_taken with the id of its user, in whatever spelling, and nothing changes', async (t) => {
+  t.test('409 mobile_taken with the id of its user, for every spelling, and nothing changes', async (t) => {
     const token = await service.login()
     for (const mobile of [MOBILE, '0086 138-0013-8000', '\u202d13800138000\u202c', '+86 00 138 0013 8000']) {
       const { status, body } = await add({ mobile, password: NEW_PASSWORD })
@@ -75,7 +75,7 @@ t.test('POST /users', async (t) => {
     t.notOk(service.actions.some(({ event }) => event === 'user_added'))
   })
 
-  t.test('400 for what is no mobile', async (t) => {
+  t.test('400 for an invalid mobile', async (t) => {
     for (const mobile of [
       '12',
       'not a number',
@@ -90,7 +90,7 @@ t.test('POST /users', async (t) => {
     }
   })
 
-  t.test('400 for a bad password, or other members, and no user is added', async (t) => {
+  t.test('400 for a bad password or unknown members, and no user is added', async (t) => {
     const mobile = '+8613900139002'
     for (const password of BAD_PASSWORDS) {
       const answer = await add({ mobile, password })
@@ -112,7 +112,7 @@ t.test('POST /users', async (t) => {
 })
 
 t.test('GET /users/{id}', async (t) => {
-  t.test('200 with what is known of the user, and no action', async (t) => {
+  t.test('200 with the user, without an action', async (t) => {
     await service.login()
     service.actions.length = 0
 
@@ -128,7 +128,7 @@ t.test('GET /users/{id}', async (t) => {
     t.strictSame(service.actions, [])
   })
 
-  t.test('200 and not logged in, once the session has ended or expired', async (t) => {
+  t.test('200 with logged_in: false once the session has ended or expired', async (t) => {
     const brief = await build(t, { backends, env: { TOKEN_TTL_SECONDS: '1' } })
     await service.logout(await service.login())
     t.match((await find(userId)).body.data, { logged_in: false })
@@ -142,7 +142,7 @@ t.test('GET /users/{id}', async (t) => {
 })
 
 t.test('PATCH /users/{id}', async (t) => {
-  t.test('200: a disabled user is out at once, on every instance, and stays out', async (t) => {
+  t.test('200 for disabling; 401 user_disabled at once on every instance', async (t) => {
     const token = await service.login()
 
     const answer = await setStatus(userId, 'disabled')
@@ -162,7 +162,7 @@ t.test('PATCH /users/{id}', async (t) => {
     t.equal((await attempt(PASSWORD)).status, 401)
   })
 
-  t.test('200: an enabled user can log in, and no ended session comes back', async (t) => {
+  t.test('200 for enabling; the user can log in, and no ended session revives', async (t) => {
     await setStatus(userId, 'active')
     const token = await service.login()
     await setStatus(userId, 'disabled')
@@ -175,7 +175,7 @@ t.test('PATCH /users/{id}', async (t) => {
     t.equal((await attempt(PASSWORD)).status, 200)
   })
 
-  t.test('200: to enable an active user changes nothing, and the session lives', async (t) => {
+  t.test('200 for enabling an active user, whose session lives', async (t) => {
     const token = await service.login()
 
     t.match(await setStatus(userId, 'active'), { status: 200, body: { data: { logged_in: true } } })
@@ -202,7 +202,7 @@ t.test('PATCH /users/{id}', async (t) => {
 })
 
 t.test('PUT /users/{id}/password', async (t) => {
-  t.test('200: the session is over on every instance, and only the new password counts', async (t) => {
+  t.test('200 ends the session on every instance; only the new password logs in', async (t) => {
     const token = await service.login()
 
     const answer = await setPassword(userId, NEW_PASSWORD)
@@ -253,7 +253,7 @@ t.test('PUT /users/{id}/password', async (t) => {
 })
 
 t.test('DELETE /users/{id}/session', async (t) => {
-  t.test('200: it is over on every instance, and the user may log in again', async (t) => {
+  t.test('200 ends the session on every instance; the user can log in again', async (t) => {
     const token = await service.login()
 
     const answer = await endSession(userId)
@@ -265,12 +265,12 @@ t.test('DELETE /users/{id}/session', async (t) => {
     t.ok(await service.login())
   })
 
-  t.test('200 again, where there is none', async (t) => {
+  t.test('200 where there is no session', async (t) => {
     t.equal((await endSession(userId)).status, 200)
     t.equal((await endSession(userId)).status, 200)
   })
 
-  t.test('200 whatever body comes with it, or only the headers of one', async (t) => {
+  t.test('200 whatever the body, or with a Content-Type and no body', async (t) => {
     for (const body of [undefined, '{', '{"status":"disabled"}', 'x'.repeat(5000)]) {
       const headers = { 'content-type': 'application/json' }
       t.equal((await ask('DELETE', `/users/${userId}/session`, body, headers)).status, 200)
@@ -279,7 +279,7 @@ t.test('DELETE /users/{id}/session', async (t) => {
   })
 })
 
-t.test('the action log holds no mobile and no password of what was done', async (t) => {
+t.test('logs changes of users without mobiles and passwords', async (t) => {
   await add({ mobile: '+8613900139003', password: NEW_PASSWORD })
   await add({ mobile: '+8613900139003', password: NEW_PASSWORD })
   await setPassword(userId, NEW_PASSWORD)
@@ -296,7 +296,7 @@ function attempt(password: string) {
   return service.call('POST', '/login', { body: { mobile: MOBILE, password } })
 }
 
-/** The newest line of the action log says what was done, to whom, by which service client and from where. */
+/** The last action names the event, the user, the service client and the address. */
 function lastAction(t: Test, event: string, user_id: number, method: string, url: string): void {
   const action = service.actions.at(-1)
   t.match(action, {

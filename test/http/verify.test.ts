@@ -16,7 +16,7 @@ t.test('POST /verify', async (t) => {
     t.equal(headers.get('cache-control'), 'no-store')
   })
 
-  t.test('check "signature" knows of no logout, check "session" does', async (t) => {
+  t.test('200 for check "signature" after a logout, 401 session_ended for check "session"', async (t) => {
     const token = await service.login()
     await service.logout(token)
 
@@ -25,7 +25,7 @@ t.test('POST /verify', async (t) => {
     t.match(await service.verify(token), { status: 401, body: { error: 'session_ended' } })
   })
 
-  t.test('the same refusals as identify', async (t) => {
+  t.test('401 with the same error and challenge as /identify', async (t) => {
     const superseded = await service.login()
     const live = await service.login()
 
@@ -37,7 +37,7 @@ t.test('POST /verify', async (t) => {
     }
   })
 
-  t.test('400 for a question that is none', async (t) => {
+  t.test('400 for a malformed request', async (t) => {
     const token = await service.login()
     for (const body of [
       {},

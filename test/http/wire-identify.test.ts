@@ -18,7 +18,7 @@ t.test('/identify on the wire', async (t) => {
   }
 
   for (const method of METHODS.filter((name) => !['TRACE', 'CONNECT', 'HEAD'].includes(name))) {
-    t.test(`200 for ${method} with a body of 1 MB and a live token, 401 without`, async (t) => {
+    t.test(`200 for ${method} with a body of 1 MB and a live token, 401 without a token`, async (t) => {
       const body = 'x'.repeat(1_000_000)
 
       const known = await ask(request(method, '/identify/a/b?c=d', [bearer, 'Content-Type: video/mp4'], body))
@@ -31,7 +31,7 @@ t.test('/identify on the wire', async (t) => {
     })
   }
 
-  t.test('200 by the headers alone, whatever they say of a body', async (t) => {
+  t.test('200 whatever the headers say of the body', async (t) => {
     const odd = [
       ['Content-Type: ;;;', 'Content-Length: 3'],
       ['Content-Type: application/json', 'Content-Length: 3'],
@@ -55,7 +55,7 @@ t.test('/identify on the wire', async (t) => {
     }
   })
 
-  t.test('200 before a body that is announced and never comes', async (t) => {
+  t.test('200 before an announced body, which never arrives', async (t) => {
     const announced = request('POST', '/identify', [bearer, 'Content-Length: 1000000000'])
     const { answers, afterMs } = await exchange(service.url, announced, { answers: 1 })
 
@@ -76,7 +76,7 @@ t.test('/identify on the wire', async (t) => {
     t.equal(answers[1]?.headers['www-authenticate'], 'Bearer realm="auth"')
   })
 
-  t.test('200 for any path below it, however broken', async (t) => {
+  t.test('200 for any path below /identify, also malformed ones', async (t) => {
     const paths = [
       '/',
       '//',
@@ -120,7 +120,7 @@ t.test('/identify on the wire', async (t) => {
     t.strictSame(flawsOf(inQuery.first, { statuses: [401] }), [])
   })
 
-  t.test('200 for the absolute form of the address too (RFC 9112 §3.2.2)', async (t) => {
+  t.test('200 for a request target in absolute form (RFC 9112 §3.2.2)', async (t) => {
     const exact = await ask(request('GET', 'http://auth.test/identify', [bearer]))
     const below = await ask(request('GET', 'http://auth.test/identify/a', [bearer]))
 
@@ -128,14 +128,14 @@ t.test('/identify on the wire', async (t) => {
     t.equal(below.first.status, 200)
   })
 
-  t.test('417 from Node itself for an expectation that nobody knows, and no identity', async (t) => {
+  t.test('417 from Node.js for an unknown expectation, without identity headers', async (t) => {
     const { first } = await ask(request('GET', '/identify', [bearer, 'Expect: something']))
 
     t.equal(first?.status, 417)
     t.notOk(first?.headers['x-user-id'])
   })
 
-  t.test('404 for what only looks like it', async (t) => {
+  t.test('404 for paths that only resemble /identify', async (t) => {
     for (const path of [
       '/identifyx',
       '/identify%2fx',
@@ -191,7 +191,7 @@ t.test('/identify on the wire', async (t) => {
     }
   })
 
-  t.test('401 for a token in a trailer, which is no header', async (t) => {
+  t.test('401 for a token in a trailer', async (t) => {
     const chunked = request('POST', '/identify', ['Transfer-Encoding: chunked', 'Trailer: Authorization'])
     const { first } = await ask(`${chunked}0\r\n${bearer}\r\n\r\n`)
 

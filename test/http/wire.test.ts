@@ -14,7 +14,7 @@ t.test('on the wire', async (t) => {
   const service = await build(t)
   const next = request('GET', '/livez')
 
-  /** What is wrong with a refusal after which the connection must be closed, and nothing more be answered. */
+  /** The flaws of a refusal that must be the last answer before the connection closes. */
   function flawsOfLastAnswer({ answers, closed }: Exchange, statuses: number[]): string[] {
     const [answer] = answers
     if (!answer) return ['no answer']
@@ -76,14 +76,14 @@ t.test('on the wire', async (t) => {
     'an answer instead of a request': 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
   }
   for (const [name, bytes] of Object.entries(malformed)) {
-    t.test(`400 and the end of the connection for ${name}`, async (t) => {
+    t.test(`400 and a closed connection for ${name}`, async (t) => {
       const seen = await exchange(service.url, bytes + next)
 
       t.strictSame(flawsOfLastAnswer(seen, [400]), [])
     })
   }
 
-  t.test('400 from Node itself for a request without Host', async (t) => {
+  t.test('400 from Node.js for a request without Host', async (t) => {
     const { answers } = await exchange(service.url, lines(get('Connection: close')))
 
     t.strictSame(
@@ -92,7 +92,8 @@ t.test('on the wire', async (t) => {
     )
   })
 
-  t.test('400 for two Host headers on every route, which two servers may read as two requests', async (t) => {
+  // Of two hosts a proxy and the service may each take another one.
+  t.test('400 for two Host headers on every route', async (t) => {
     await service.addUser()
     const token = await service.login()
     const bearer = `Authorization: Bearer ${token}`
@@ -123,20 +124,20 @@ t.test('on the wire', async (t) => {
     'an address of 1 MB below /identify': request('GET', `/identify/${'x'.repeat(1_000_000)}`),
   }
   for (const [name, bytes] of Object.entries(tooLarge)) {
-    t.test(`431 or 414 and the end of the connection for ${name}`, async (t) => {
+    t.test(`431 or 414 and a closed connection for ${name}`, async (t) => {
       const seen = await exchange(service.url, bytes + next)
 
       t.strictSame(flawsOfLastAnswer(seen, [414, 431]), [])
     })
   }
 
-  t.test('431 reaches those who read only when they have sent everything', async (t) => {
+  t.test('431 reaches a caller that reads only after it has sent everything', async (t) => {
     const socket = connect(Number(new URL(service.url).port), '127.0.0.1').pause()
     const failed = once(socket, 'error').then(([error]) => error.code)
     socket.write('GET /livez HTTP/1.1\r\nHost: auth.test\r\nX-Other: ')
     for (let piece = 0; piece < 10; piece++) {
       await new Promise((resolve) => socket.write('x'.repeat(64_000), resolve))
-      // Long enough for the service to find the header too long, and for what it does then to arrive.
+      // Long enough for the service to refuse the header, and for its reaction to arrive.
       await sleep(20)
     }
 
@@ -151,7 +152,7 @@ t.test('on the wire', async (t) => {
     'in chunks': `${lines(post(CHUNKED))}${`3e8\r\n${' '.repeat(1000)}\r\n`.repeat(5)}0\r\n\r\n`,
   }
   for (const [name, bytes] of Object.entries(longBodies)) {
-    t.test(`413 and the end of the connection for a body over 4 kB, ${name}`, async (t) => {
+    t.test(`413 and a closed connection for a body over 4 kB, ${name}`, async (t) => {
       const seen = await exchange(service.url, bytes + next)
 
       t.strictSame(flawsOfLastAnswer(seen, [413]), [])
@@ -181,7 +182,7 @@ t.test('on the wire', async (t) => {
     },
   )
 
-  t.test('three answers to three requests in one piece', async (t) => {
+  t.test('three answers to three pipelined requests', async (t) => {
     const { answers } = await exchange(service.url, next + next + next, { answers: 3 })
 
     t.strictSame(
