@@ -17,12 +17,12 @@ export const SECRET = 'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAd'
 export const MOBILE = '+8613800138000'
 export const PASSWORD = 'seven wet umbrellas'
 
-/** PASSWORD as processes of the service hash it, at the lowest cost that may be set. */
+/** PASSWORD, hashed at the lowest cost that BCRYPT_COST allows. */
 const HASH = '$2b$10$ranq/8GerTEebPRDWhmvbuSrPTmAWvEwXeQzBUCvjAY1ZtTwQorHi'
 
 /**
- * The same at the lowest cost that there is, which instances in this process have: hashing at cost 10 would
- * take half the time of all tests. What hashing costs is for the tests in passwords/ to say.
+ * PASSWORD, hashed at the lowest cost of bcrypt, which instances in this process use: hashing at
+ * cost 10 would take half the time of all tests. The tests in passwords/ check what hashing costs.
  */
 const CHEAP_HASH = '$2b$04$0RpIOqErL1Vfm7oHdLPg3e6E7JV16QY32b6.KEewN8W.fIsJMoJT6'
 const CHEAP_COST = 4
@@ -34,7 +34,7 @@ export interface Backends {
   sql: postgres.Sql
 }
 
-/** A database and a Redis of the test's own; both go with it. */
+/** A database and a Redis of the test's own, which end with the test. */
 export async function startBackends(t: Test, { redisArgs = [] as string[] } = {}): Promise<Backends> {
   const server = process.env.TEST_POSTGRES_URL
   if (!server) throw new Error('no PostgreSQL: run the tests with npm test')
@@ -56,12 +56,12 @@ export async function startBackends(t: Test, { redisArgs = [] as string[] } = {}
 
 type Stores = Pick<Backends, 'databaseUrl' | 'redis'>
 
-/** The settings with which a process of the service uses these stores. */
+/** The settings for a process of the service on these stores. */
 export function environmentOf(stores: Stores) {
   return { ...keylessEnvironmentOf(stores), JWT_SECRET: SECRET }
 }
 
-/** The same for what needs no key of this kind, as the commands do. Hashes are cheap. */
+/** The same settings without JWT_SECRET, which commands do not need. Hashes are cheap. */
 export function keylessEnvironmentOf({ databaseUrl, redis }: Stores) {
   return { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, BCRYPT_COST: '10' }
 }
@@ -78,8 +78,8 @@ export interface Answer {
 export type Service = Awaited<ReturnType<typeof build>>
 
 /**
- * One instance of the service in this process, listening on a free port, with stores of its own unless given. Hashes are cheap
- * unless `env` has a BCRYPT_COST.
+ * One instance of the service in this process, listening on a free port, with stores of its own
+ * unless given. Hashes are cheap unless `env` has a BCRYPT_COST.
  */
 export async function build(
   t: Test,
@@ -134,12 +134,12 @@ export async function build(
     backends: { databaseUrl, redis, sql },
   }
 
-  /** Sends one request; an object as body goes as JSON. */
+  /** Sends one request, with an object as body in JSON. */
   function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     return send(url, method, path, options)
   }
 
-  /** Logs in and gives the token. */
+  /** Logs in and resolves to the token. */
   function login({ mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
     return logIn(url, { mobile, password })
   }
@@ -156,7 +156,7 @@ export async function build(
     return call('POST', '/logout', { token })
   }
 
-  /** Sends a form, as OAuth clients do; without credentials where there are none. */
+  /** Sends a form, as OAuth clients do, with credentials where they are given. */
   function submit(
     path: string,
     fields: Record<string, string> | string,
@@ -174,7 +174,7 @@ export async function build(
   }
 }
 
-/** Puts users into a database, all with the password PASSWORD, and gives their ids. */
+/** Inserts users with the password PASSWORD into a database, and resolves to their ids. */
 export function userInserter(sql: postgres.Sql, usual = HASH) {
   return async ({ mobile = MOBILE, hash = usual, status = 'active' } = {}): Promise<number> => {
     const [row] = await sql`insert into user_login (mobile, password, status)
@@ -183,13 +183,13 @@ export function userInserter(sql: postgres.Sql, usual = HASH) {
   }
 }
 
-/** A service client as it shows itself. */
+/** The credentials of a service client. */
 export interface Credentials {
   name: string
   secret: string
 }
 
-/** Puts service clients into a database, and gives their names and secrets. */
+/** Inserts service clients into a database, and resolves to their credentials. */
 export function clientInserter(sql: postgres.Sql) {
   return async (permissions: string[], credentials = newCredentials()): Promise<Credentials> => {
     const { name, secret } = credentials
@@ -217,14 +217,14 @@ export interface CallOptions {
   headers?: Record<string, string>
 }
 
-/** Logs in and gives the token. Asks again after a 503: a machine that is busy with other things does not always hash in time. */
+/** Logs in and resolves to the token. Repeats after a 503: a busy machine may not hash in time. */
 export async function logIn(url: string, { mobile = MOBILE, password = PASSWORD } = {}): Promise<string> {
   const { status, body } = await patiently(() => send(url, 'POST', '/login', { body: { mobile, password } }))
   if (status !== 200) throw new Error(`login: ${status} ${body.error}`)
   return body.data.token
 }
 
-/** Sends one request. What an instance of the service answers must be documented; it is read whole. */
+/** Sends one request. The answer of an instance of the service must match the OpenAPI document. */
 export async function send(
   url: string,
   method: string,
@@ -253,7 +253,7 @@ export async function send(
   }
 }
 
-/** The claims of a token, unchecked. */
+/** The claims of a token, without verifying it. */
 export function claimsOf(token: string) {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 }

@@ -108,7 +108,7 @@ t.test('503 for an answer that breaks the contract, or none', async (t) => {
   t.notMatch(flask.stderr(), 'hunter2')
 })
 
-t.test('the Flask application of docs/siblings.md works as it is printed', async (t) => {
+t.test('200 and 401 after a logout from the Flask application of docs/siblings.md as printed', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
   const { url } = await startFlask(t, marked(readProject('docs/siblings.md'), 'serve: flask'), service.url)

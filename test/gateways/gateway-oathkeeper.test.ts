@@ -18,7 +18,10 @@ t.test('Oathkeeper with examples/oathkeeper, replayed', async (t) => {
   const platform = await startPlatform(t)
   const client = await clientInserter(platform.backends.sql)(['introspect'])
 
-  /** What Oathkeeper sends (authenticator_oauth2_introspection.go); `scope` where no scope_strategy is set. */
+  /**
+   * The request of Oathkeeper (authenticator_oauth2_introspection.go), with `scope` because no
+   * scope_strategy is set.
+   */
   function introspect(token: string, authorization = basic(client)) {
     const { pathname } = new URL(config.introspection_url)
     return ask(`http://127.0.0.1:${platform.line.port}`, 'POST', pathname, {

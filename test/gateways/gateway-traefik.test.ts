@@ -2,7 +2,7 @@ import t from 'tap'
 import { startPlatform } from '../support/gateways/platform.js'
 import { checkReplay, only, type Received, readExample, type Subrequest } from '../support/gateways/replay.js'
 
-/** What Traefik 3 adds to every sub-request (pkg/middlewares/auth/forward.go), with Go's HTTP client. */
+/** What Traefik 3 and Go's HTTP client add to a sub-request (pkg/middlewares/auth/forward.go). */
 function forwarded({ method, path, headers }: Received) {
   return {
     'User-Agent': 'Go-http-client/1.1',

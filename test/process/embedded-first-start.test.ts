@@ -12,10 +12,10 @@ import {
 } from '../support/service-process.js'
 import { mountProblem, smallDisk } from '../support/small-disk.js'
 
-t.test('a first start that was killed, and the next one has a whole database, when', async (t) => {
+t.test('the start after a killed first start makes a whole database', async (t) => {
   for (const [situation, name] of [
-    ['it had begun to make it', 'postgres.new'],
-    ['it had just made it', 'postgres'],
+    ['where the database was begun', 'postgres.new'],
+    ['where the database was just made', 'postgres'],
   ] as const) {
     t.test(situation, async (t) => {
       const home = createHome(t)
@@ -31,7 +31,7 @@ t.test('a first start that was killed, and the next one has a whole database, wh
     })
   }
 
-  t.test('half of it was there', async (t) => {
+  t.test('where half of the database was there', async (t) => {
     const home = createHome(t)
     const half = join(home.cwd, '.data', 'postgres.new')
     mkdirSync(join(half, 'base'), { recursive: true })
@@ -84,7 +84,7 @@ t.test('makes the database in an empty directory in its place', async (t) => {
   t.equal(await statusOfLogin(service), 200)
 })
 
-/** On a busy machine the very first login may be given up. */
+/** On a busy machine the first login may be answered 503. */
 async function statusOfLogin(service: ServiceProcess, printedBefore = ''): Promise<number> {
   const password = passwordIn(`${printedBefore}${await bannerOf(service)}`)
   return until(async () => {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { createEntryReader } from '../../src/stores/postgres/entries.js'
 import { startBackends, userInserter } from '../helper.js'
 
-t.test('what D says of users is read where their rows were found last', async (t) => {
+t.test('reading entries of D', async (t) => {
   const { databaseUrl, sql } = await startBackends(t)
   const client = postgres(databaseUrl, { max: 1 })
   t.teardown(() => client.end())
@@ -22,12 +22,12 @@ t.test('what D says of users is read where their rows were found last', async (t
     return row.ctid
   }
 
-  t.test('by the index at first, and the row is noted', async (t) => {
+  t.test('reads by the index at first, and notes the place of the row', async (t) => {
     t.strictSame(await read(one), { [one]: '0.' })
     t.equal(rows.get(one), await rowOf(one))
   })
 
-  t.test('by the index again once the row has moved', async (t) => {
+  t.test('reads by the index again once the row has moved', async (t) => {
     await logIn(one, 5)
 
     t.not(rows.get(one), await rowOf(one), 'it has moved')
@@ -36,7 +36,7 @@ t.test('what D says of users is read where their rows were found last', async (t
     t.strictSame(await read(one), { [one]: '5.s5' })
   })
 
-  t.test('by the index where another user’s row is in its place', async (t) => {
+  t.test('reads by the index where the row of another user is in that place', async (t) => {
     rows.set(one, await rowOf(other))
 
     const entries = await read(one)
@@ -45,7 +45,7 @@ t.test('what D says of users is read where their rows were found last', async (t
     t.equal(rows.get(one), await rowOf(one))
   })
 
-  t.test('by the index for several users whose rows have all moved', async (t) => {
+  t.test('reads by the index for several users whose rows have all moved', async (t) => {
     await logIn(other, 6)
     await read(other, one, one)
     const before = [rows.get(one), rows.get(other)]
@@ -56,7 +56,7 @@ t.test('what D says of users is read where their rows were found last', async (t
     t.strictSame(await read(other, one, one), { [one]: '5.s5', [other]: '6.s6' })
   })
 
-  t.test('the status of a user who is disabled, and nothing of one who is gone', async (t) => {
+  t.test('reads the status of a disabled user, and nothing of a deleted one', async (t) => {
     await sql`update user_login set status = 'disabled' where user_id = ${one}`
     t.strictSame(await read(one), { [one]: 'disabled' })
     await sql`delete from user_login where user_id = ${one}`

@@ -2,19 +2,19 @@ import { chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { requireProgram } from './servers.js'
 
-/** A name under which the browser finds this machine, as it would find a server; it finds nothing else. */
+/** The name of this machine in the browser, as of a server. The browser resolves no other name. */
 export const HOST = 'auth.test'
 
-/** How long a page may take for anything, in milliseconds: much, because the machine may be busy. */
+/** How long a page may take for anything, in ms: long, because the machine may be busy. */
 const PATIENCE_MS = 60_000
 
-/** A page, and everything in it that a person who looks after it would complain about. */
+/** A page, and everything that went wrong in it. */
 export interface Visit {
   page: Page
   complaints: string[]
 }
 
-/** Opens an empty page in a browser of its own, which goes with the test. */
+/** Opens an empty page in a browser of its own, which ends with the test. */
 export async function openBrowser(t: Test): Promise<Visit> {
   const browser = await chromium.launch({
     executablePath: requireProgram('chromium'),
@@ -28,7 +28,7 @@ export async function openBrowser(t: Test): Promise<Visit> {
 
   const complaints: string[] = []
   page.on('console', (message) => {
-    // What somebody tries out may be refused: the browser calls that an error too.
+    // "Try it out" may be refused, which the browser calls an error.
     if (['error', 'warning'].includes(message.type()) && !/status of \d+/.test(message.text())) {
       complaints.push(`console: ${message.text()}`)
     }

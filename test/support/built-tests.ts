@@ -5,12 +5,12 @@ import { build, type Plugin } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Git ignores it. What an earlier run has left there harms nobody, and another run may be using it. */
+/** Git ignores it. It is never emptied: another run may be using it. */
 const BUILT = '.tap/built'
 
 /**
- * Translates test files to JavaScript, to be run with the built service: with a loader in between, finding the seven hundred
- * files that a test loads takes longer than most tests do.
+ * Translates test files to JavaScript that runs with the built service. A loader would need longer
+ * to resolve the files that a test loads than most tests run.
  *
  * @param files relative to the project
  * @returns the path of each after that
@@ -35,7 +35,7 @@ export async function buildTests(files: string[]): Promise<{ name: string; path:
   return files.map((name) => ({ name, path: join(ROOT, BUILT, name.replace(/\.ts$/, '.js')) }))
 }
 
-/** What tests take from src is in dist, as it runs. */
+/** Imports from src are resolved in dist, as the service runs. */
 const builtService: Plugin = {
   name: 'built-service',
   setup({ onResolve }) {
@@ -47,7 +47,7 @@ const builtService: Plugin = {
   },
 }
 
-/** Tests look for other files beside themselves: where they are written, not where they are built. */
+/** Tests find other files beside their source, not beside what was built. */
 const ownUrls: Plugin = {
   name: 'own-urls',
   setup({ onLoad }) {

@@ -6,14 +6,14 @@ import { type About, type Asker, exampleRequest } from './example-requests.js'
 import type { Operation } from './openapi.js'
 import { patiently } from './patience.js'
 
-/** What the document shows as a password, and its bcrypt hash at cost 10. */
+/** The password that the document shows, and its bcrypt hash at cost 10. */
 const SHOWN_PASSWORD = 'correct horse battery staple'
 const SHOWN_HASH = '$2b$10$h1TGiaH2c5PHkK7mZqptwOfbfbc0C7/peCt6uCuJqFrO45kTbn3AG'
 
 /** Wrong passwords after which the service throttles. */
 const FAILURES = 3
 
-/** Refusals of what never became a request of an operation. */
+/** Refusals before the request of any operation was read. */
 type OfNoOperation = 'request_timeout' | 'headers_too_large'
 
 /** Refusals that an instance gives to every request, or to none. */
@@ -21,7 +21,7 @@ type OfAnInstance = 'internal' | 'temporarily_unavailable'
 
 export type Cause = Exclude<Slug, OfNoOperation | OfAnInstance>
 
-/** People who ask what the document shows, and every way of being refused for it. */
+/** Users who send what the document shows, and a cause for each refusal. */
 export async function createCast(t: Test) {
   const service = await build(t, { env: { LOGIN_MAX_FAILURES: String(FAILURES) } })
   const client = await service.addClient(['introspect', 'revoke', 'users'])
@@ -55,7 +55,7 @@ export async function createCast(t: Test) {
     not_found: (operation) => ask(operation, anybody, { about: { userId: anybody.userId + 1_000_000 } }),
     invalid_client: (operation) => ask(operation, {}),
     not_allowed: async (operation) => {
-      // One of them lacks the permission, whichever it is.
+      // One of the two lacks the permission.
       const [first, second] = await Promise.all(specialists.map((client) => ask(operation, { client })))
       return (first?.status === 403 ? first : second) as Answer
     },
@@ -63,20 +63,20 @@ export async function createCast(t: Test) {
 
   return { service, causes, somebody, newMobile, ask }
 
-  /** Logged in, with the password that the document shows. */
+  /** A user who is logged in, with the password that the document shows. */
   async function somebody(mobile = newMobile()) {
     const userId = await service.addUser({ mobile, hash: SHOWN_HASH })
     return { userId, mobile, client, token: await service.login({ mobile, password: SHOWN_PASSWORD }) }
   }
 
-  /** Logged in, with another password. */
+  /** A user who is logged in, with another password. */
   async function somebodyElse() {
     const mobile = newMobile()
     const userId = await service.addUser({ mobile })
     return { userId, mobile, client, token: await service.login({ mobile }) }
   }
 
-  /** Of one person each, because a newer login would change what is wrong with the token. */
+  /** Each of another user, because a newer login would change the refusal. */
   async function deadTokens() {
     const [superseded, ended, disabled] = [await somebody(), await somebody(), await somebody()]
     await service.login({ mobile: superseded.mobile, password: SHOWN_PASSWORD })

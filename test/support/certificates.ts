@@ -12,8 +12,8 @@ export interface Certificate {
 
 export interface Authority extends Certificate {
   /**
-   * A certificate for these names (`IP:127.0.0.1`, `DNS:localhost`), valid for so many days from
-   * now, or before now.
+   * A certificate for these names (`IP:127.0.0.1`, `DNS:localhost`), valid for this many days. It
+   * has expired where `days` is negative.
    */
   issue(names: string, days?: number): Certificate
 }
@@ -38,7 +38,7 @@ export function createAuthority(): Authority {
     const by = ['-CA', own.certificate, '-CAkey', own.key, '-CAcreateserial', '-extfile', extensions]
     openssl('x509', '-req', '-in', request, ...by, '-days', String(days), '-out', made.certificate)
     chmodSync(made.key, 0o600)
-    // PostgreSQL reads no key that others could.
+    // PostgreSQL refuses a key that others can read.
     const as = unprivilegedUser()
     if (as) chownSync(made.key, as.uid, as.gid)
     return made

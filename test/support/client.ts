@@ -2,17 +2,17 @@ import type { ServerResponse } from 'node:http'
 import { createVerifier, type Verifier, type VerifierOptions } from '@auth-service/client'
 import type { Test } from 'tap'
 
-/** A verifier that goes with the test, and has the patience that a busy machine needs. */
+/** A verifier that ends with the test, with a timeout long enough for a busy machine. */
 export function verifierFor(t: Test, options: VerifierOptions): Verifier {
   const verifier = createVerifier({ timeoutMs: 20_000, ...options })
   t.teardown(verifier.close)
   return verifier
 }
 
-/** What could be a token, for servers that only stand in for the service. */
+/** A text that could be a token, for servers that stand in for the service. */
 export const TOKEN = 'eyJ0.e30.c2ln'
 
-/** A yes in the form of /verify. */
+/** The 200 of /verify. */
 export const LIVE = {
   code: 200,
   msg: 'ok',
@@ -28,7 +28,7 @@ export function answerJson(response: ServerResponse, status: number, body: unkno
   response.writeHead(status, { 'content-type': 'application/json' }).end(text)
 }
 
-/** How a call ended, and after how many milliseconds. */
+/** The error of a call, if any, and the milliseconds that the call took. */
 export async function timed(call: Promise<unknown>): Promise<{ error?: Error; ms: number }> {
   const started = performance.now()
   const error = await call.then(

@@ -21,7 +21,7 @@ export async function isTurnedAway(socket: Socket): Promise<boolean> {
 }
 
 export async function hasClosed(socket: Socket | undefined): Promise<void> {
-  // The end is seen only by who reads.
+  // A socket ends only once it is read.
   socket?.resume()
   if (socket && !isClosed(socket)) await once(socket, 'close')
 }

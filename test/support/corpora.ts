@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Inputs that nobody in this project wrote; they are kept outside of the repository, with their licences. */
+/** Inputs from other projects, kept outside of the repository with their licences. */
 const DIRECTORY = resolve(ROOT, process.env.CORPORA_DIR ?? '../shared/corpora')
 
-/** Options of a subtest that reads them: skipped where they are missing, but on CI it runs, and so fails. */
+/** Options of a subtest that reads corpora: it is skipped where they are missing, except on CI. */
 export function needsCorpora(): { skip: string | false } {
   const missing = !existsSync(DIRECTORY) && process.env.CI !== 'true'
   return { skip: missing && `the corpora are missing at ${DIRECTORY}: set CORPORA_DIR` }
@@ -18,7 +18,7 @@ export function corpusJson<T>(path: string): T {
   return JSON.parse(readFileSync(join(DIRECTORY, path), 'utf8'))
 }
 
-/** Every file of a folder, as bytes: many are not text. */
+/** Every file of a folder, as bytes, because many are not text. */
 export function corpusFiles(folder: string): { name: string; bytes: Buffer }[] {
   requireCorpora()
   const names = readdirSync(join(DIRECTORY, folder))

@@ -5,7 +5,7 @@ import { STATUS_OF } from '../../src/http/refusal-answer.js'
 import type { Slug } from '../../src/refusals/refusal.js'
 import { contentOf, type DocumentedAnswer, type Operation, operations } from './openapi.js'
 
-/** An answer, by whatever client it was read, and what was asked. Names of headers are in small letters. */
+/** A request and its answer, as any client has read it. Names of headers are in lower case. */
 export interface Exchange {
   method: string
   path: string
@@ -23,10 +23,10 @@ export function deviationsOf(exchange: Exchange): string[] {
   return isPageOfDocs(path) && status < 400 ? [] : ['no such status']
 }
 
-/** Refusals of what did not become a request: any address may be in it. */
+/** Refusals of bytes that did not become a request, with any path. */
 const UNREAD = refusals('invalid_request', 'request_timeout', 'headers_too_large')
 
-/** Refusals at an address that the document does not have. */
+/** Refusals at a path that the document does not have. */
 const NOWHERE = { ...UNREAD, ...refusals('not_found') }
 
 function refusals(...slugs: Slug[]): Record<number, DocumentedAnswer> {
@@ -40,7 +40,7 @@ function refusals(...slugs: Slug[]): Record<number, DocumentedAnswer> {
   )
 }
 
-/** HEAD answers as GET does; /identify answers every method and any path below it as GET. */
+/** HEAD answers as GET does. /identify answers every method and every path below it as GET. */
 function operationAt(method: string, path: string): Operation | undefined {
   const address = path.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/s, '')
   const isIdentify = /^\/identify(\/|$)/.test(address) && !['TRACE', 'CONNECT'].includes(method)
@@ -99,7 +99,7 @@ const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }
 addFormats.default(ajv)
 const validators = new WeakMap<SchemaObject, ValidateFunction>()
 
-/** Compiled once per process, and closed: a member that is not listed is a deviation too. */
+/** Compiled once per process, and closed: a member that is not listed is a deviation, too. */
 export function validatorOf(schema: SchemaObject): ValidateFunction {
   const compiled = validators.get(schema) ?? ajv.compile(closed(schema))
   validators.set(schema, compiled)

@@ -3,15 +3,16 @@ import { deviationsOf, type Exchange } from './deviations.js'
 const instances = new Set<string>()
 const undocumented: string[] = []
 
-/** What the instance at this address answers to the tests of this process is held against the OpenAPI document. */
+/** Compares the answers of the instance at this address with the OpenAPI document from now on. */
 export function expectDocumentedFrom(url: string): void {
   instances.add(url)
 }
 
 /**
- * Fails the test that sees an answer of this service which the OpenAPI document does not know. Other servers' answers pass.
+ * Fails the test for an answer of an instance that the OpenAPI document does not have. Answers of
+ * other servers pass.
  *
- * @throws Error even where the caller goes on after it, the test file fails in the end
+ * @throws Error; where the caller catches it, the test file still fails in the end
  */
 export function requireDocumented(url: string, exchange: Exchange): void {
   if (!instances.has(url)) return

@@ -9,7 +9,7 @@ import {
   temporaryDirectory,
 } from './service-process.js'
 
-/** A directory in which a newcomer runs the service with no settings but a free port. */
+/** A directory in which the service runs without settings but a free port. */
 export interface Home {
   cwd: string
   start(): Promise<ServiceProcess>
@@ -34,7 +34,7 @@ export function createHome(t: Test): Home {
   }
 }
 
-/** The greeting is printed just after the service listens. */
+/** Waits for the banner, which is printed just after the service listens. */
 export function bannerOf(service: Pick<ServiceProcess, 'stdout'>): Promise<string> {
   return until(() => {
     if (!service.stdout().includes('Ctrl-C')) throw new Error(`no banner: ${service.stdout()}`)

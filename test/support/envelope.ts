@@ -1,4 +1,4 @@
-/** What may be looked at in an answer, whatever client has read it. */
+/** An answer, as any client has read it. */
 interface Seen {
   status: number
   headers: Record<string, unknown>
@@ -11,7 +11,7 @@ interface Rules {
   input?: string
 }
 
-/** What is wrong with an answer: it breaks the platform's envelope, tells too much, or says what it was told. */
+/** The flaws of an answer: it breaks the envelope, shows internals, or repeats the input. */
 export function flawsOf({ status, headers, text }: Seen, { statuses, input = '' }: Rules): string[] {
   const flaws: string[] = []
   if (!statuses.includes(status)) flaws.push(`status ${status}`)
@@ -28,7 +28,7 @@ export function flawsOf({ status, headers, text }: Seen, { statuses, input = '' 
   return flaws
 }
 
-/** The inputs whose answers have flaws, with them. */
+/** The inputs whose answers have flaws, with these flaws. */
 export async function findings<T>(inputs: T[], look: (input: T) => Promise<[name: string, flaws: string[]]>) {
   const found: unknown[] = []
   for (const input of inputs) {
@@ -38,7 +38,7 @@ export async function findings<T>(inputs: T[], look: (input: T) => Promise<[name
   return found
 }
 
-/** Shorter inputs can be in any text. */
+/** Whether the text repeats the input. Inputs below four characters occur in any text. */
 function isEchoed(input: string, text: string): boolean {
   return input.length >= 4 && (text.includes(input) || text.includes(JSON.stringify(input).slice(1, -1)))
 }

@@ -2,19 +2,19 @@ import type { SchemaObject } from 'ajv'
 import { basic, type CallOptions, type Credentials } from '../helper.js'
 import { contentOf, examplesOf, type Operation } from './openapi.js'
 
-/** Whom a request is about. What is missing is left as the document shows it. */
+/** The user that a request is about. Missing members stay as the document shows them. */
 export interface About {
   token?: string
   mobile?: string
   userId?: number
 }
 
-/** Who asks. Who has neither token nor credentials shows none. */
+/** The caller, who sends no Authorization header without a token and without credentials. */
 export interface Asker extends About {
   client?: Credentials
 }
 
-/** A request as the document shows it, asked by this one, and about this one unless it is said otherwise. */
+/** A request as the document shows it, from this caller and about it unless `about` is given. */
 export function exampleRequest(
   { method, path, parameters = [], requestBody, security = [] }: Operation,
   asker: Asker,
@@ -32,7 +32,7 @@ export function exampleRequest(
   return [method, address, { headers, ...(media && { body }) }]
 }
 
-/** The example of every member; any allowed value for one that must be there and has none. */
+/** The example of every member; a required one without example has its first allowed value. */
 function exampleOf({ properties, required }: SchemaObject): Record<string, string> {
   const members = Object.entries(properties as Record<string, SchemaObject>)
   const values = members.map(([name, { examples, enum: allowed }]) => [

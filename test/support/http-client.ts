@@ -8,7 +8,7 @@ interface Answer {
   text: string
 }
 
-/** Sends requests one after another over one connection, with paths and bodies left as they are. */
+/** Sends requests one after another on one connection, with paths and bodies unchanged. */
 export function rawPathClient(t: Test, url: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())

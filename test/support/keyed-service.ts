@@ -6,7 +6,7 @@ import { PATIENCE, patiently } from './patience.js'
 import { until } from './servers.js'
 import { publishedBy } from './signing-keys.js'
 
-/** An instance with these settings, and little time for closing: the test's own connections are all that is left by then. */
+/** An instance with these settings that closes soon: only connections of the test are open then. */
 export function startKeyed(
   t: Test,
   backends: Backends,

@@ -11,8 +11,8 @@ const MOBILES = [1, 2, 3].map((last) => `+861380013800${last}`)
 const CHECKS_PER_LOGIN = 8
 
 /**
- * Users who log in, are asked about a few times, and log in again, on one instance after the other, until the test ends.
- * Each has one token at a time, and it is live: whoever refuses it is wrong.
+ * Users who log in, check their token a few times, and log in again, on one instance after the
+ * other, until the test ends. Each has one live token at a time, which no instance may refuse.
  */
 export async function startClients(t: Test, backends: Backends, urls: string[]) {
   for (const mobile of MOBILES) await userInserter(backends.sql)({ mobile })
@@ -47,7 +47,7 @@ export async function startClients(t: Test, backends: Backends, urls: string[]) 
     if (answer.status !== 200) refused.push({ error: answer.body.error, kid: headerOf(token).kid })
   }
 
-  /** Undefined where the instance is away or says "not now": that says nothing of keys. */
+  /** Undefined where the instance is away or answers 503, which shows nothing about keys. */
   async function ask(method: string, path: string, options: object): Promise<Answer | undefined> {
     const url = urls[turn++ % urls.length] ?? ''
     const answer = await send(url, method, path, options).catch(() => undefined)
@@ -58,19 +58,19 @@ export async function startClients(t: Test, backends: Backends, urls: string[]) 
     return { logins, checks, refused }
   }
 
-  /** Until so many more checks were answered. */
+  /** Waits until this many more checks were answered. */
   async function someChecks(count = 20): Promise<void> {
     const enough = checks + count
     await until(() => assert.ok(checks >= enough), PATIENCE)
   }
 
-  /** Until every user holds a token of this key. */
+  /** Waits until every user holds a token of this key. */
   async function allHave(kid: string): Promise<void> {
     const kids = () => MOBILES.map((mobile) => headerOf(held.get(mobile) ?? '').kid)
     await until(() => assert.ok(kids().every((other) => other === kid)), PATIENCE)
   }
 
-  /** What the token of one of them was signed with last. */
+  /** The algorithm that signed the token of the first user. */
   function algorithm(): string {
     return headerOf(held.get(MOBILES[0] ?? '') ?? '').alg
   }

@@ -1,4 +1,4 @@
-/** Lines that can be read as they are and pasted into the documentation. */
+/** The lines of a Markdown table, aligned. */
 export function markdownTable(headings: string[], rows: string[][]): string[] {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),

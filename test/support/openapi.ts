@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { SchemaObject } from 'ajv'
 
-/** What a body, an answer or a parameter may be. */
+/** The schema and the examples of a body, an answer or a parameter. */
 export interface MediaType {
   schema: SchemaObject
   example?: unknown
@@ -31,7 +31,7 @@ export interface Operation extends Described {
 
 type OpenapiDocument = { paths: Record<string, Record<string, Described>> } & Record<string, unknown>
 
-/** The committed document: contract.test.ts proves that it is what the routes say. */
+/** The committed document, which contract.test.ts compares with the routes. */
 export const document: OpenapiDocument = JSON.parse(
   readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8'),
 )
@@ -44,14 +44,14 @@ export const operations: Operation[] = Object.entries(document.paths).flatMap(([
   })),
 )
 
-/** What an answer may hold, and all that it must, where it has a body. */
+/** The content type of a body and its description, undefined where there is no body. */
 export function contentOf(
   described: DocumentedAnswer | Described['requestBody'],
 ): [string, MediaType] | undefined {
   return Object.entries(described?.content ?? {})[0]
 }
 
-/** What a body, an answer or a parameter is shown with. */
+/** The examples of a body, an answer or a parameter. */
 export function examplesOf({ example, examples = {} }: MediaType): unknown[] {
   return [...(example === undefined ? [] : [example]), ...Object.values(examples).map(({ value }) => value)]
 }

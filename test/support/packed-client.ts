@@ -9,15 +9,15 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 let packed: string | undefined
 
 /**
- * `npm pack -w clients/node`: the path of the tarball. Packed from a copy that was never built, because other tests use
- * what is built here.
+ * The path of the tarball of `npm pack -w clients/node`. It is packed from a copy without dist,
+ * because other tests use what is built here.
  */
 export function packedClient(): string {
   packed ??= pack()
   return packed
 }
 
-/** A project of somebody else's with the tarball installed, and nothing else unless named. */
+/** A new project with the tarball installed, and with the other packages that are named. */
 export function projectWithClient(...others: string[]): string {
   const directory = temporaryDirectory('auth-sibling-')
   writeFileSync(join(directory, 'package.json'), '{ "private": true, "type": "module" }')
@@ -40,7 +40,7 @@ function pack(): string {
   return join(own, filename)
 }
 
-/** Without NODE_OPTIONS, into which tap puts a loader of its own for every child. */
+/** Runs npm without NODE_OPTIONS, in which tap passes a loader of its own to every child. */
 function npm(args: string[], cwd: string): string {
   return execFileSync('env', ['-u', 'NODE_OPTIONS', 'npm', ...args], { cwd, encoding: 'utf8', stdio: 'pipe' })
 }

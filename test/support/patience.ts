@@ -2,10 +2,10 @@ import assert from 'node:assert'
 import type { Answer } from '../helper.js'
 import { until } from './servers.js'
 
-/** However slow the machine is. */
+/** A limit that even a very slow machine keeps. */
 export const PATIENCE = { withinMs: 60_000 }
 
-/** What is answered once it is not "not now" any more: a store that was slow says nothing of what a test is about. */
+/** Repeats a request until its answer is not 503, which a slow store or a busy machine causes. */
 export function patiently(ask: () => Promise<Answer>): Promise<Answer> {
   return until(async () => {
     const answer = await ask()

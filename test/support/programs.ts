@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { findProgram, findPython } from './servers.js'
 
-/** The Debian package of each program and module of Apache. */
+/** The Debian package of each program and Apache module. */
 const PACKAGES = {
   postgres: 'postgresql',
   initdb: 'postgresql',
@@ -22,15 +22,15 @@ const PACKAGES = {
   ip: 'iproute2',
 }
 
-/** The same for modules of Python, which one Python must have together. */
+/** The Debian package of each Python module. One Python must have all of them. */
 const PYTHON_PACKAGES = { flask: 'python3-flask', urllib3: 'python3-urllib3' }
 
 export type Program = keyof typeof PACKAGES | keyof typeof PYTHON_PACKAGES
 
-/** What every test needs that starts the service. */
+/** The programs of every test that starts the service. */
 export const STORES: Program[] = ['postgres', 'initdb', 'redis-server']
 
-/** Installs what is missing where that is possible, and else ends this process, saying what to install. */
+/** Installs missing packages. Where that is not possible, prints them and ends this process. */
 export function requirePrograms(programs: Iterable<Program>): void {
   const packages = missingPackages(programs)
   if (packages.length === 0 || install(packages)) return
@@ -41,7 +41,7 @@ export function requirePrograms(programs: Iterable<Program>): void {
   process.exit(1)
 }
 
-/** Installs what is missing where that is possible; what needs the rest says so itself. */
+/** Installs missing packages where possible. Tests that need others report it themselves. */
 export function installIfPossible(programs: Iterable<Program>): void {
   const packages = missingPackages(programs)
   if (packages.length > 0) install(packages)

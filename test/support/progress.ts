@@ -4,15 +4,15 @@ import type { Failure, FileReport } from './tap-files.js'
 /** How many of the slowest files the summary names. */
 const SLOWEST = 5
 
-/** How far a run is, and how long the rest may take. */
+/** The progress of a run, and the estimated time for the rest. */
 interface Position {
-  /** Of the files that have ended; the latest is the last. */
+  /** The reports of files that have ended, the latest one last. */
   reports: FileReport[]
   of: number
   msLeft: number
 }
 
-/** One line for the file that has just ended; below it, whatever failed. */
+/** One line for the file that has just ended, and below it its failures. */
 export function latestLines({ reports, of, msLeft }: Position): string {
   const report = reports.at(-1)
   if (!report) return ''
@@ -32,9 +32,9 @@ export function latestLines({ reports, of, msLeft }: Position): string {
   return lines.join('\n')
 }
 
-/** What a person looks for first: where it is, what the code says there, and what differs. */
+/** A failure with its place, the code there and the difference. */
 function failureText({ name, diag }: Failure): string {
-  // What a test that timed out was waiting for is named by tap in hundreds of lines that say nothing.
+  // For a timeout tap lists handles and requests in hundreds of useless lines.
   const { at, source, diff, stack, compare, handles, requests, ...others } = diag ?? {}
   const lines = [`not ok  ${name}`]
   if (at?.fileName) lines.push(`at ${at.fileName}:${at.lineNumber}:${at.columnNumber}`)

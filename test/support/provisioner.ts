@@ -1,6 +1,6 @@
 import { type Answer, basic, type Credentials, send } from '../helper.js'
 
-/** What the sibling that registers users asks of one instance, with its credentials. */
+/** The calls of the sibling service that registers users to one instance, with its credentials. */
 export function provisioner(url: string, client: Credentials) {
   return {
     ask,

@@ -1,7 +1,7 @@
 /**
- * `tsx test/support/published-keys.ts LIST…` adds the keys of these files to src/secrets/published-keys.ts:
- * as digests, so that nobody finds a key there, and only those that would be accepted otherwise. A
- * line of a list is a secret, or a JWK of a key pair.
+ * `tsx test/support/published-keys.ts LIST…` adds the keys of these files to
+ * src/secrets/published-keys.ts. It adds digests, so that the file reveals no key, and only of keys
+ * that would be accepted otherwise. A line of a list is a secret, or a JWK of a key pair.
  */
 import { createPublicKey } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -30,7 +30,7 @@ function digestsOf(line: string): string[] {
     if (publicKey) return [thumbprint(publicKey).slice(0, DIGEST_LENGTH)]
   }
   if (!isStrongSecret(line)) return []
-  // The innermost: what it is, however it is written.
+  // The innermost reading: the key itself, in whatever encoding it is written.
   const { bytes } = readings(Buffer.from(line)).at(-1) ?? {}
   return bytes === undefined ? [] : [digestOf(bytes)]
 }

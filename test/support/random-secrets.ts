@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** How operators make a key from 64 random bytes. */
+/** Commands with which operators make a key, applied to 64 random bytes. */
 export const RANDOM_SECRETS: Record<string, (bytes: Buffer) => string> = {
   'openssl rand -hex 32': (bytes) => bytes.subarray(0, 32).toString('hex'),
   'openssl rand -hex 64': (bytes) => bytes.toString('hex'),
@@ -18,8 +18,8 @@ export const RANDOM_SECRETS: Record<string, (bytes: Buffer) => string> = {
 }
 
 /**
- * 64 bytes that look random and are the same in every run: about one of some million truly random
- * keys is refused, and a test that fails once a year is worth less than none.
+ * 64 bytes that look random and are the same in every run. About one of some million random keys is
+ * refused, so a test with random bytes would fail from time to time.
  */
 export function sampleBytes(index: number): Buffer {
   return createHash('sha512').update(`sample ${index}`).digest()

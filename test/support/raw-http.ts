@@ -24,13 +24,13 @@ interface Options {
   waitMs?: number
   /** Milliseconds between two pieces. */
   pauseMs?: number
-  /** Another address of this machine to come from: loopback has all of 127.0.0.0/8. */
+  /** Another address of this machine to connect from: loopback has all of 127.0.0.0/8. */
   localAddress?: string
   /** An answer to HEAD announces a body that does not follow. */
   head?: boolean
 }
 
-/** Sends bytes just as they are, in pieces, and gives all that comes back until the service closes. */
+/** Sends bytes unchanged, in pieces, and resolves to all answers until the service closes. */
 export async function exchange(
   url: string,
   bytes: string | Buffer | Iterable<string | Buffer>,
@@ -61,7 +61,7 @@ export async function exchange(
     closed = true
     stop()
   })
-  // A reset after an answer is one way of closing: what counts is what was said before.
+  // A reset after an answer closes the connection as well: the answer before it counts.
   socket.on('error', () => undefined)
   socket.on('data', (chunk) => {
     afterMs ??= performance.now() - started
@@ -83,14 +83,17 @@ export async function exchange(
   return { answers: found, closed, afterMs: afterMs ?? performance.now() - started }
 }
 
-/** Of several answers only the first is known to belong to the first line. Node's own refusals have no content type. */
+/**
+ * Only the first answer is sure to belong to the first request line. Refusals of Node.js itself
+ * have no content type.
+ */
 function requireFirstDocumented(url: string, [start = '']: (string | Buffer)[], answer?: RawAnswer): void {
   const [, method, path] = /^([A-Z-]+) (\S+) HTTP\/1\.1\r\n/.exec(String(start)) ?? []
   if (!answer?.headers['content-type'] || method === undefined || path === undefined) return
   requireDocumented(url, { method, path, ...answer })
 }
 
-/** A request as text. `body` is announced by its length unless a header says otherwise. */
+/** A request as text. Adds the Content-Length of `body` unless a header announces the body. */
 export function request(method: string, path: string, headers: string[] = [], body = ''): string {
   const announced = headers.some((line) => /^(content-length|transfer-encoding)/i.test(line))
   const length = body === '' || announced ? [] : [`Content-Length: ${Buffer.byteLength(body, 'latin1')}`]
@@ -118,7 +121,7 @@ function parse(text: string, head: boolean): RawAnswer[] {
   }
 }
 
-/** Node's own answers are chunked, and in one piece. */
+/** Answers of Node.js itself are chunked, in one chunk. */
 function lengthOf(headers: Record<string, string>, rest: string): number {
   if (headers['transfer-encoding'] !== 'chunked') return Number(headers['content-length'] ?? 0)
   const last = rest.indexOf('0\r\n\r\n')

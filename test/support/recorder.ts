@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 
-/** Stands between clients and servers, and keeps all that it passes on. */
+/** A proxy between clients and servers that keeps all bytes that it passes on. */
 export interface Recorder {
-  /** Gives the port at which the server of the other port is reached through the recorder. */
+  /** Resolves to a port through which the recorder passes connections to the server at `port`. */
   before(port: number): Promise<number>
-  /** What went one way over one connection, for each way and connection so far. */
+  /** The bytes of each direction of each connection so far. */
   heard(): Buffer[]
 }
 
@@ -49,7 +49,7 @@ export function createRecorder(t: Test): Recorder {
 /** Types of TLS records (RFC 8446 §5.1): change_cipher_spec, alert, handshake, application_data. */
 const RECORD_TYPES = [20, 21, 22, 23]
 
-/** Whether this is TLS from the first byte to the last, or to where a last record was cut off. */
+/** Whether all bytes are TLS records; the last one may be truncated. */
 export function isNothingButTls(bytes: Buffer): boolean {
   for (let at = 0; at < bytes.length; ) {
     const [type = 0, major] = bytes.subarray(at)

@@ -4,28 +4,28 @@ import { type Certificate, createAuthority } from './certificates.js'
 import { isNothingButTls, type Recorder } from './recorder.js'
 import { type Exit, runCli, startService } from './service-process.js'
 
-/** The password of the tests' Redis, which nobody on the way may read. */
+/** The password of the tests' Redis, which must never be sent in the clear. */
 export const REDIS_PASSWORD = 'never-in-the-clear'
 
-/** The name by which the tests' servers are usually asked. */
+/** The name under which the tests usually connect to their servers. */
 export const HERE = 'IP:127.0.0.1'
 
 export const SENTINEL = { REDIS_MODE: 'sentinel', REDIS_SENTINEL_NAME: 'sessions' }
 
-/** A service whose Redis is any that a test names, and an authority that it is told to trust. */
+/** Helpers for a service with any Redis that a test names, and an authority that it trusts. */
 export async function createTlsScene(t: Test) {
   const backends: Backends = await startBackends(t)
   await userInserter(backends.sql)({ mobile: MOBILE })
   const authority = createAuthority()
   const env = { ...environmentOf(backends), PORT: '0' }
-  /** Settings for a server that shows this certificate. */
+  /** Settings for a server with this certificate. */
   const showing = (issued: Certificate) => ({ ...issued, authority: authority.certificate })
 
   return {
     authority,
     showing,
     tls: showing(authority.issue(HERE)),
-    /** A URL by which a Redis is trusted whose certificate is of this authority. */
+    /** A URL that trusts this authority. */
     urlOf: (port: number, { host = '127.0.0.1', scheme = 'rediss', path = '' } = {}) =>
       `${scheme}://:${REDIS_PASSWORD}@${host}:${port}${path}?sslrootcert=${authority.certificate}`,
     run: (settings: NodeJS.ProcessEnv) => runCli(['serve'], { ...env, ...settings }),
@@ -47,7 +47,7 @@ export function identify(url: string, token: string) {
   return send(url, 'GET', '/identify', { token })
 }
 
-/** What the service said to Redis was heard, and not understood. */
+/** The recorder received traffic, all of it TLS, without the password in the clear. */
 export function heardOnlyTls(t: Test, recorder: Recorder): void {
   const heard = recorder.heard()
   t.ok(heard.filter(({ length }) => length > 500).length >= 4, `${heard.length} streams`)
@@ -55,7 +55,7 @@ export function heardOnlyTls(t: Test, recorder: Recorder): void {
   t.notMatch(text(heard), REDIS_PASSWORD)
 }
 
-/** Whoever listens on the way to a server that speaks no TLS learns nothing. */
+/** The recorder received no command and no password for a server that does not speak TLS. */
 export function heardNoCommand(t: Test, recorder: Recorder): void {
   t.notMatch(
     text(recorder.heard()),
@@ -67,7 +67,7 @@ function text(heard: Buffer[]): string {
   return Buffer.concat(heard).toString('latin1')
 }
 
-/** One line for the operator, and no minute of waiting for what waiting does not cure. */
+/** Exit 1 with one line for the operator, without waiting for what waiting does not cure. */
 export function refusedAtOnce(t: Test, { code, stdout, stderr }: Exit, why: RegExp): void {
   t.equal(code, 1)
   t.match(stderr, /^auth-service: Redis refuses the connection: [^\n]+\n$/)

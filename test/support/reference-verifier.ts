@@ -3,14 +3,14 @@ import { createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto
 
 export type Verdict = 'genuine' | 'token_expired' | 'token_invalid'
 
-/** The public half of a key pair, and what it is good for. */
+/** The public half of a key pair, and its algorithm. */
 export interface Pair {
   alg: 'EdDSA' | 'ES256' | 'RS256'
   publicKey: KeyObject
 }
 
 interface Terms {
-  /** What the token should be signed with: the secret of HS256, or a key pair. */
+  /** The key that should have signed the token: the secret of HS256, or a key pair. */
   secret: string | Pair
   /** The key id that a token of this service carries. */
   kid: string
@@ -21,8 +21,8 @@ interface Terms {
 }
 
 /**
- * What a token is, judged a second time: RFC 7515 §5.2 and RFC 7519 §7.2 written down with node:crypto alone, and
- * sharing no line with the service. Where the two differ, one of them is wrong.
+ * A second verdict on a token: RFC 7515 §5.2 and RFC 7519 §7.2, implemented with node:crypto alone
+ * and without code of the service. Where the two verdicts differ, one of them is wrong.
  */
 export function verdictOf(
   token: string,
@@ -50,14 +50,14 @@ export function verdictOf(
   }
 }
 
-/** Whether this is three segments of which the third is the HMAC of the others (RFC 7515 §5.2, RFC 7518 §3.2). */
+/** Whether the third of three segments is the HMAC of the others (RFC 7515 §5.2, RFC 7518 §3.2). */
 export function hasGenuineSignature(token: string, key: Buffer): boolean {
   return hasSignature(token, 32, (input, signature) =>
     timingSafeEqual(createHmac('sha256', key).update(input).digest(), signature),
   )
 }
 
-/** The same for key pairs (RFC 8037 §3.1, RFC 7518 §3.3 and §3.4). */
+/** The same for a signature by a key pair (RFC 8037 §3.1, RFC 7518 §3.3 and §3.4). */
 export function hasGenuinePairSignature(token: string, { alg, publicKey }: Pair): boolean {
   const { modulusLength = 512 } = publicKey.asymmetricKeyDetails ?? {}
   return hasSignature(token, modulusLength / 8, (input, signature) =>
@@ -76,13 +76,13 @@ function hasSignature(
   isGenuine: (input: Buffer, signature: Buffer) => boolean,
 ): boolean {
   const [header = '', payload = '', signature = '', ...more] = token.split('.')
-  // The last character carries bits that no byte uses: a token has four spellings and more, and they are equal.
+  // The last character holds bits that no byte uses, so a signature has several equal spellings.
   if (more.length > 0 || !/^[\w-]*$/.test(signature)) return false
   if (signature.length !== Math.ceil((bytes * 4) / 3) || ![header, payload].every(isBase64url)) return false
   return isGenuine(Buffer.from(`${header}.${payload}`), Buffer.from(signature, 'base64url'))
 }
 
-/** The one value of a segment: what has a second spelling, a repeated member or broken UTF-8 has none. */
+/** The value of a segment. @throws for a second spelling, a repeated member or malformed UTF-8 */
 function parsed(segment: string) {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
     Buffer.from(segment, 'base64url'),
@@ -92,7 +92,7 @@ function parsed(segment: string) {
   return value
 }
 
-/** RFC 7515 §2: no padding, no white space, no other character; and no bit that is not used. */
+/** RFC 7515 §2: no padding, no white space, no other character, and no unused bit that is set. */
 function isBase64url(segment: string): boolean {
   return Buffer.from(segment, 'base64url').toString('base64url') === segment
 }

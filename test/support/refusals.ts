@@ -1,7 +1,7 @@
 import bcrypt from 'bcryptjs'
 import { MOBILE, PASSWORD, type userInserter } from '../helper.js'
 
-/** Stored costs below and above the setting, which is 10 here. */
+/** Stored costs below and above BCRYPT_COST, which is 10 in these tests. */
 const LOWER = 8
 const HIGHER = 11
 
@@ -15,7 +15,7 @@ const users = {
 
 const wrong = 'wrong umbrella'
 
-/** Every reason for which a login is refused, and what is sent. */
+/** The body of a login for every reason of a refusal. */
 export const REFUSALS = {
   'wrong password': { mobile: MOBILE, password: wrong },
   'unknown mobile': { mobile: '+8613800138999', password: PASSWORD },
@@ -29,15 +29,15 @@ export const REFUSALS = {
 
 export type Reason = keyof typeof REFUSALS
 
-/** Puts the users in whom they are about. */
+/** Adds the users of these refusals. */
 export async function addRefusedUsers(addUser: ReturnType<typeof userInserter>): Promise<void> {
   await addUser()
   for (const user of Object.values(users)) await addUser(user)
 }
 
 /**
- * Measures each of them so many times, in turn, so that whatever else the machine does falls on all
- * of them alike. Every round begins with another one. Tried again where `measure` gives nothing.
+ * Measures each reason this many times, in turn, so that other load on the machine affects all
+ * alike. Every round begins with another reason. Repeats where `measure` gives undefined.
  */
 export async function measureRefusals(
   samples: number,
@@ -56,7 +56,7 @@ export async function measureRefusals(
   return measured
 }
 
-/** The value below which so much of them is: half, for the median. */
+/** The value below which this share of the values is: 0.5 gives the median. */
 export function quantile(values: readonly number[], share = 0.5): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length * share)] ?? Number.NaN
 }

@@ -24,20 +24,20 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** What a run that is cut off must not leave behind. */
+/** Servers that must not outlive a run that is interrupted. */
 const running = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Lets a server that was started end no later than this process. */
+/** Ends a server no later than this process. */
 export function endWithThisProcess(child: ChildProcess): ChildProcess {
   running.add(child)
   child.once('exit', () => running.delete(child))
   return child
 }
 
-/** A port that nobody listens on just now. */
+/** A port on which nothing listens now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -47,7 +47,7 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Waits until `ready` no longer throws; gives up with its last error. */
+/** Waits until `ready` no longer throws. @throws its last error when the time is up */
 export async function until<T>(ready: () => Promise<T> | T, { withinMs = 10_000 } = {}): Promise<T> {
   const end = performance.now() + withinMs
   for (;;) {
@@ -60,7 +60,7 @@ export async function until<T>(ready: () => Promise<T> | T, { withinMs = 10_000 
   }
 }
 
-/** Starts a redis-server of one's own, without persistence. */
+/** Starts a Redis of the test's own, without persistence. */
 export async function startRedis({
   port,
   args = [],
@@ -81,7 +81,7 @@ export async function startRedis({
   }
 }
 
-/** Starts a PostgreSQL of one's own. Durability is off: only tests of durability need it. */
+/** Starts a PostgreSQL of the test's own, without fsync. */
 export async function startPostgres({ args = [] }: { args?: string[] } = {}): Promise<Server> {
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'auth-postgres-'))
@@ -120,10 +120,10 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** Where Debian keeps daemons, which the PATH of other users than root lacks, and modules of Apache. */
+/** Where Debian keeps Apache modules, and daemons, which only the PATH of root includes. */
 const SYSTEM = ['/usr/sbin', '/usr/lib/apache2/modules']
 
-/** The path of a program or module that the tests need, or undefined where it is not installed. */
+/** The path of a program or an Apache module, undefined where it is not installed. */
 export function findProgram(name: string): string | undefined {
   const versions = '/usr/lib/postgresql'
   const debian = existsSync(versions)
@@ -139,7 +139,7 @@ export function requireProgram(name: string): string {
   return path
 }
 
-/** The path of a Python that has these modules, or undefined: a machine may have several, with modules of their own. */
+/** The path of a Python that has all these modules, or undefined. A machine may have several. */
 export function findPython(modules: readonly string[]): string | undefined {
   const candidates = ['python3', '/usr/bin/python3']
   const program = `import sys, ${modules.join()}; print(sys.executable)`
@@ -158,7 +158,7 @@ function isUsable(path: string): boolean {
   }
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user that its package has made. */
+/** PostgreSQL refuses to run as root, so it runs as the user of its package. */
 export function unprivilegedUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const idOf = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))

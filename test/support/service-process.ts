@@ -13,7 +13,7 @@ export const CLI = fileURLToPath(new URL('../../dist/auth-service.js', import.me
 /** How long a process may take to end after a signal before it is killed, in milliseconds. */
 const STOP_LIMIT_MS = 20_000
 
-/** How a process ended and all that it wrote. */
+/** How a process ended, and all that it wrote. */
 export interface Exit {
   code: number | null
   signal: NodeJS.Signals | null
@@ -21,15 +21,15 @@ export interface Exit {
   stderr: string
 }
 
-/** A process of the command line, by its id. What it has written so far grows while it runs. */
+/** A running process. `stdout` and `stderr` give what it has written so far. */
 export interface Running {
   pid: number
   stdout: () => string
   stderr: () => string
   exited: Promise<Exit>
-  /** Writes to standard input, where that stays open. */
+  /** Writes to standard input, which must have stayed open. */
   type(text: string | Uint8Array): void
-  /** Sends a signal and waits for the end; a process that ignores it is killed. */
+  /** Sends a signal and waits for the end. A process that ignores the signal is killed. */
   stop(signal?: NodeJS.Signals): Promise<Exit>
 }
 
@@ -40,18 +40,18 @@ export interface ServiceProcess extends Running {
 }
 
 export interface SpawnOptions {
-  /** The whole environment but PATH: no setting of the machine or of the test run reaches the process. */
+  /** The whole environment except PATH: the process inherits no other variable. */
   env?: NodeJS.ProcessEnv
   /** A temporary directory unless given, so that nothing is written into the project. */
   cwd?: string
-  /** What comes on standard input, which ends after it unless it stays open for `type`. */
+  /** Sent to standard input, which then ends unless it stays open for `type`. */
   stdin?: string | Uint8Array
   stdinStaysOpen?: boolean
-  /** As a service manager starts it, and not in the session of the test run, whose signals do not reach it then. */
+  /** In a session of its own, as under a service manager: no signal to the tests reaches it. */
   ownSession?: boolean
 }
 
-/** A temporary directory that goes when this process does. */
+/** A temporary directory that is removed when this process ends. */
 export function temporaryDirectory(prefix = 'auth-'): string {
   const directory = mkdtempSync(join(tmpdir(), prefix))
   leftovers.add(() => rmSync(directory, { recursive: true, force: true }))
@@ -63,13 +63,13 @@ export function spawnCli(args: string[], options: SpawnOptions = {}): Running {
   return spawnProgram(process.execPath, [CLI, ...args], options)
 }
 
-/** Starts any program in the same clean surroundings. */
+/** Starts any program in the same clean environment. */
 export function spawnProgram(
   program: string,
   args: string[],
   { env = {}, cwd, stdin = '', stdinStaysOpen = false, ownSession = false }: SpawnOptions = {},
 ): Running {
-  // tap puts a loader of its own into NODE_OPTIONS of every child, which changes even the exit code of some.
+  // tap passes a loader in NODE_OPTIONS to every child, which changes even the exit code of some.
   const child = spawn('env', ['-u', 'NODE_OPTIONS', program, ...args], {
     cwd: cwd ?? workDirectory(),
     env: { PATH: process.env.PATH, ...env },
@@ -78,14 +78,14 @@ export function spawnProgram(
   const written = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text) => (written.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text) => (written.stderr += text))
-  // A program that ends without reading its input is no failure of the test.
+  // A program may end without reading its input.
   child.stdin.on('error', () => undefined)
   child.stdin.write(stdin)
   if (!stdinStaysOpen) child.stdin.end()
 
   const kill = () => void child.kill('SIGKILL')
   leftovers.add(kill)
-  // 'close' and not 'exit': only then has everything that was written been read.
+  // 'close', not 'exit': only then all output has been read.
   const exited = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
@@ -118,7 +118,7 @@ export function runCli(
   return spawnCli(args, { env, stdin }).exited
 }
 
-/** Starts the service on a free port and stops it with the test. @throws when it ends before it listens */
+/** Starts the service on a free port, and stops it with the test. @throws when it ends earlier */
 export async function startService(t: Test, options: SpawnOptions = {}): Promise<ServiceProcess> {
   const port = Number(options.env?.PORT ?? (await freePort()))
   const running = spawnCli(['serve'], { ...options, env: { ...options.env, PORT: String(port) } })
@@ -139,7 +139,7 @@ async function isAlive(url: string): Promise<void> {
   if (status !== 200) throw new Error(`livez: ${status}`)
 }
 
-/** One directory for all commands that were given none: they only write a log there. */
+/** One directory for all commands without `cwd`, which write only a log there. */
 function workDirectory(): string {
   shared = shared ?? temporaryDirectory()
   return shared
@@ -147,18 +147,18 @@ function workDirectory(): string {
 
 let shared: string | undefined
 
-/** Teardown is for tests that end; this is for those that are cut off, by a timeout for example. */
+/** For tests that end without their teardown, for example by a timeout. */
 const leftovers = new Set<() => void>()
 process.once('exit', () => {
   for (const remove of leftovers) remove()
 })
 
-/** What a process has in memory, its share of common libraries and all. */
+/** The resident memory of a process, including shared libraries. */
 export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
 
-/** For programs: lets Ctrl-C end this one in the usual way, so that what it has started and left behind goes with it. */
+/** Makes Ctrl-C run the exit handlers of this process, which end and remove what it has left. */
 export function endOnSignals(): void {
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
 }

@@ -3,7 +3,7 @@ import { expectDocumentedFrom } from './documented.js'
 import { freePort, until } from './servers.js'
 import { CLI, type Running, spawnProgram } from './service-process.js'
 
-/** `localhost` where there are both versions of IP. */
+/** The addresses of `localhost` with both versions of IP. */
 export const DUAL_STACK = ['::1', '127.0.0.1']
 
 /** A process of the service that listens at several addresses. */
@@ -12,8 +12,8 @@ export interface ServiceAtSeveral extends Running {
 }
 
 /**
- * Runs `auth-service serve` where `localhost` has these addresses, whatever the files of this
- * machine say.
+ * Runs `auth-service serve` with `localhost` resolved to these addresses, whatever this machine has
+ * in its hosts file.
  */
 export function serveWhereLocalhostIs(addresses: string[], env: NodeJS.ProcessEnv): Running {
   const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))

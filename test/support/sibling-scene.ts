@@ -13,7 +13,7 @@ import {
 import { provisioner } from './provisioner.js'
 import { startService } from './service-process.js'
 
-/** Two instances as processes of their own, one user, and the sibling that registers users, who asks either of them. */
+/** Two instances in two processes, one user, and the sibling service that registers users. */
 export async function startSiblingScene(t: Test) {
   const backends = await startBackends(t)
   const userId = await userInserter(backends.sql)()
@@ -21,7 +21,7 @@ export async function startSiblingScene(t: Test) {
   const env = {
     ...environmentOf(backends),
     LOG_LEVEL: 'warn',
-    // Logins that lose a race are failures.
+    // Logins that lose a race count as failures.
     LOGIN_MAX_FAILURES: '100',
   }
   const instances = await Promise.all([startService(t, { env }), startService(t, { env })])
@@ -29,17 +29,17 @@ export async function startSiblingScene(t: Test) {
   const [here, there] = urls.map((url) => patient(provisioner(url, client))) as [Patient, Patient]
   return { userId, here, there, tryLogin, login, identify, refused }
 
-  /** Logs in on the first instance, whatever comes of it. */
+  /** Tries to log in on the first instance. */
   function tryLogin(password = PASSWORD, mobile = MOBILE): Promise<Answer> {
     return send(urls[0], 'POST', '/login', { body: { mobile, password } })
   }
 
-  /** Logs in on the first instance, with the right password, and gives the token. */
+  /** Logs in on the first instance, and resolves to the token. */
   function login(password = PASSWORD, mobile = MOBILE): Promise<string> {
     return logIn(urls[0], { mobile, password })
   }
 
-  /** What each of the instances says of a token. */
+  /** The answer of each instance to a token. */
   function identify(token: string): Promise<Answer[]> {
     return Promise.all(urls.map((url) => patiently(() => send(url, 'GET', '/identify', { token }))))
   }
@@ -51,7 +51,7 @@ export async function startSiblingScene(t: Test) {
 
 type Patient = ReturnType<typeof patient>
 
-/** A sibling that asks again after a 503: doing any of it again is harmless. */
+/** Calls that are repeated after a 503, since repeating each of them is harmless. */
 function patient(sibling: ReturnType<typeof provisioner>) {
   return {
     add: (user: { mobile: string; password: string }) => patiently(() => sibling.add(user)),
@@ -62,7 +62,7 @@ function patient(sibling: ReturnType<typeof provisioner>) {
   }
 }
 
-/** A machine that is busy with other things does not hash in time. */
+/** Repeats a request that is answered 503, up to ten times: a busy machine may not hash in time. */
 export async function patiently(ask: () => Promise<Answer>): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
     const answer = await ask()

@@ -9,12 +9,12 @@ import { type Running, spawnProgram } from './service-process.js'
 
 const ROOT = new URL('../../', import.meta.url)
 
-/** A service of the platform's, in a process of its own, that lets auth-service check its tokens. */
+/** A sibling service in a process of its own, which verifies its tokens with auth-service. */
 export interface Sibling extends Running {
   url: string
 }
 
-/** Runs a Fastify service as the text of a program, where Fastify and the packed client are installed. */
+/** Runs the text of a Fastify program, with Fastify and the packed client installed. */
 export async function startFastify(t: Test, text: string, authUrl: string): Promise<Sibling> {
   const port = await freePort()
   const program = readdressed(text, authUrl, port)
@@ -23,7 +23,7 @@ export async function startFastify(t: Test, text: string, authUrl: string): Prom
   return listening(t, port, spawnProgram(process.execPath, args, { env, cwd: projectWithClient('fastify') }))
 }
 
-/** Runs a Flask application as the text of its module, beside which the example's decorator is. */
+/** Runs the text of a Flask application, with the decorator of the example on its path. */
 export async function startFlask(t: Test, text: string, authUrl: string): Promise<Sibling> {
   const python = findPython(['flask', 'urllib3'])
   if (!python) throw new Error('Flask is not installed: run npm test, which installs it or says how to')
@@ -45,7 +45,7 @@ export function readProject(path: string): string {
   return readFileSync(new URL(path, ROOT), 'utf8')
 }
 
-/** The code block of a document that a comment before it marks as a program. */
+/** The code block of a document that a comment before it marks. */
 export function marked(markdown: string, mark: string): string {
   const [, text] = new RegExp(`<!-- ${mark} -->\n\`\`\`\\w+\n(.*?)\`\`\``, 's').exec(markdown) ?? []
   if (!text) throw new Error(`nothing is marked ${mark}`)
@@ -56,7 +56,7 @@ function readdressed(text: string, authUrl: string, port: number): string {
   return text.replaceAll('4000', String(port)).replaceAll('http://127.0.0.1:3000', authUrl)
 }
 
-/** Any answer will do: not every sibling has a route that is open to all. @throws when it ends instead */
+/** Waits for any answer: not every sibling has an open route. @throws when the process ends */
 async function listening(t: Test, port: number, running: Running): Promise<Sibling> {
   t.teardown(() => running.stop())
   const url = `http://127.0.0.1:${port}`

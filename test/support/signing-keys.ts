@@ -6,12 +6,12 @@ import { type PrivateJwk, signingKey } from '../../src/tokens/keys/private-jwk.j
 import type { SigningKey } from '../../src/tokens/keys/signing-key.js'
 import { temporaryDirectory } from './service-process.js'
 
-/** The key that a private JWK is. */
+/** The signing key of a private JWK. */
 export function keyOf(jwk: PrivateJwk): SigningKey {
   return signingKey(jwk, 'a key of the test')
 }
 
-/** A new file with these keys, as an operator would keep it: for its owner alone, replaced by renaming. */
+/** A new file with these keys, as an operator keeps it: of mode 600, replaced by renaming. */
 export function keyFile(...keys: PrivateJwk[]) {
   const path = join(temporaryDirectory(), 'keys.json')
   replace(...keys)
@@ -27,7 +27,7 @@ export function keyFile(...keys: PrivateJwk[]) {
   }
 }
 
-/** Everything that the public half of a key may look like: each could be taken for a secret. */
+/** All encodings of the public half of a key, each of which could be taken for a secret. */
 export function spellingsOf({ checksWith, publicJwk }: SigningKey): Record<string, string | Buffer> {
   const pem = checksWith.toString()
   const der = createPublicKey(pem).export({ type: 'spki', format: 'der' })
@@ -52,12 +52,12 @@ export function spellingsOf({ checksWith, publicJwk }: SigningKey): Record<strin
   }
 }
 
-/** One new key of each kind, which take a second to make. */
+/** One new key of each kind. Making them takes a second. */
 export function oneOfEach() {
   return { EdDSA: newKey('EdDSA'), ES256: newKey('ES256'), RS256: newKey('RS256') }
 }
 
-/** The kids that an instance has published, in their order. */
+/** The kids that an instance publishes, in order. */
 export async function publishedBy(url: string): Promise<string[]> {
   const response = await fetch(`${url}/.well-known/jwks.json`, { headers: { connection: 'close' } })
   const { keys } = (await response.json()) as { keys: { kid: string }[] }

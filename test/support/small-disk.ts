@@ -7,13 +7,13 @@ import { temporaryDirectory } from './service-process.js'
 
 const FILLING = 'filling'
 
-/** Why no disk can be mounted here; false where one can. */
+/** The reason why no disk can be mounted here, false where one can. */
 export function mountProblem(): string | false {
   const { status, stderr } = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()])
   return status === 0 ? false : `a small disk cannot be mounted: ${stderr}`
 }
 
-/** A directory that is a disk of its own, of 64 kB; it goes with the test. */
+/** A directory that is a disk of 64 kB, which is unmounted with the test. */
 export function smallDisk(t: Test): string {
   const directory = temporaryDirectory()
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory])
@@ -21,12 +21,12 @@ export function smallDisk(t: Test): string {
   return directory
 }
 
-/** Takes all the room that is left, to the last byte of what is written to already. */
+/** Fills the disk, up to the last byte of the blocks of existing files. */
 export function fill(disk: string): void {
   execFileSync('sh', ['-c', `cat /dev/zero > '${join(disk, FILLING)}' || true`], { stdio: 'ignore' })
 }
 
-/** Gives it back. */
+/** Frees what `fill` has taken. */
 export function free(disk: string): void {
   rmSync(join(disk, FILLING))
 }

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Test } from 'tap'
 
-/** What a server has been asked. */
+/** The connections and requests that a server has received. */
 export interface Traffic {
   connections: number
   requests: number
@@ -11,7 +11,7 @@ export interface Traffic {
   open: number
 }
 
-/** Counts what comes to a server from now on. */
+/** Counts the connections and requests of a server from now on. */
 export function watchTraffic(server: Server): Traffic {
   const traffic = { connections: 0, requests: 0, open: 0 }
   server.on('connection', (socket: Socket) => {
@@ -23,13 +23,13 @@ export function watchTraffic(server: Server): Traffic {
   return traffic
 }
 
-/** A server in the place of the service, for answers that the service does not give. */
+/** A server in place of the service, for answers that the service never gives. */
 export async function standIn(t: Test, answer: RequestListener): Promise<{ url: string; traffic: Traffic }> {
   const server = createHttpServer(answer)
   return { url: await listen(t, server), traffic: watchTraffic(server) }
 }
 
-/** Something that accepts connections, and does with them as it is told. */
+/** A TCP server in place of the service, which treats connections as the test says. */
 export async function tcpStandIn(t: Test, accept: (socket: Socket) => void) {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
@@ -38,7 +38,7 @@ export async function tcpStandIn(t: Test, accept: (socket: Socket) => void) {
   return { url: await listen(t, server), traffic: watchTraffic(server) }
 }
 
-/** Before the service: keeps its answers back from `hold` on, until they are let go, or cut off. */
+/** A proxy before the service that keeps answers from `hold` until `release` or `cut`. */
 export async function answerGate(t: Test, target: string) {
   const { port } = new URL(target)
   let isHolding = false
@@ -55,7 +55,7 @@ export async function answerGate(t: Test, target: string) {
   })
   return {
     url,
-    /** How many pieces of answers wait. */
+    /** The number of pieces of answers that wait. */
     kept: () => kept.length,
     hold() {
       isHolding = true

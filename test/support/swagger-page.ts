@@ -1,11 +1,11 @@
 import type { Locator, Page } from 'playwright-core'
 
-/** An operation, as the page shows it. */
+/** The block of an operation on the page. */
 export function operation(page: Page, operationId: string): Locator {
   return page.locator(`.opblock[id$="-${operationId}"]`)
 }
 
-/** Fills the form of a security scheme in the dialogue. */
+/** Fills in the form of a security scheme in the dialogue. */
 export async function authorise(page: Page, scheme: string, values: Record<string, string>): Promise<void> {
   const form = page.locator('.auth-container form').filter({ has: page.locator(`code:text-is("${scheme}")`) })
   for (const [name, value] of Object.entries(values))
@@ -13,7 +13,7 @@ export async function authorise(page: Page, scheme: string, values: Record<strin
   await form.locator('.authorize').click()
 }
 
-/** Fills the form of an operation, sends it, and reads the answer that the page shows. */
+/** Fills in the form of an operation, sends it, and reads the answer that the page shows. */
 export async function tryOut(page: Page, operationId: string, fields: Record<string, string> = {}) {
   const block = operation(page, operationId)
   const clear = block.locator('.btn-clear')

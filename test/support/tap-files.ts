@@ -2,7 +2,7 @@ import { createWriteStream, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Base, Spawn, t as tap } from 'tap'
 
-/** No file takes half of this when it runs alone. */
+/** The time limit of a file: more than twice what any file takes when it runs alone. */
 const FILE_LIMIT_MS = 120_000
 
 /** The TAP of every file; git ignores it. */
@@ -10,9 +10,9 @@ const RESULTS = '.tap/results'
 
 export interface TestFile {
   name: string
-  /** What Node runs. */
+  /** The path of the file that Node.js runs. */
   path: string
-  /** Nothing else runs beside it. */
+  /** Whether no other file may run at the same time. */
   isAlone: boolean
 }
 
@@ -20,13 +20,13 @@ export interface TestFile {
 export interface FileReport {
   file: string
   ok: boolean
-  /** The status or the signal with which its process ended. */
+  /** The exit code or the signal of its process. */
   exit: string
   assertions: number
   failures: Failure[]
-  /** The names of subtests that were not run, each with its reason. */
+  /** The names of skipped subtests, each with its reason. */
   skipped: string[]
-  /** From its start to its end. */
+  /** The duration of the file. */
   ms: number
   /** What the file wrote to standard error. */
   stderr: string
@@ -34,21 +34,21 @@ export interface FileReport {
 
 export interface Failure {
   name: string
-  // biome-ignore lint/suspicious/noExplicitAny: tap says of each kind of failure what it knows
+  // biome-ignore lint/suspicious/noExplicitAny: each kind of failure has other members
   diag: any
 }
 
 /**
- * Runs each file in a process of its own, some of them side by side, and tells of each as it ends. This is what the
- * command line of tap does, but without the loader that it puts into every process to follow which files it
- * reads: that takes as long as all else that a test file has to load.
+ * Runs each file in a process of its own, several at a time, and reports each as it ends. The
+ * command line of tap does the same, but puts a loader into every process to follow which files it
+ * reads. That loader takes as long as everything else that a test file loads.
  */
 export async function runFiles(
   files: TestFile[],
   { atATime, env }: { atATime: number; env: NodeJS.ProcessEnv },
   hasEnded: (report: FileReport) => void,
 ): Promise<void> {
-  // tap writes to standard output unless somebody else reads.
+  // tap writes to standard output unless its stream is read.
   tap.register()
   tap.resume()
   tap.setTimeout(0)
@@ -67,7 +67,7 @@ export async function runFiles(
 
   const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps']
   await Promise.all(
-    // Those that are not buffered wait for all others to end.
+    // Files that are not buffered wait until all others have ended.
     [...files].sort(byTurn).map(({ name, path, isAlone }) =>
       tap.spawn('env', [...command, path], {
         name,
@@ -104,7 +104,7 @@ function reportOf(file: Base, { began, stderr } = { began: 0, stderr: '' }): Fil
   }
 }
 
-/** Without the file, with which it begins. */
+/** The full name without the file, with which it begins. */
 function nameOf({ fullname }: { fullname: string }): string {
   return fullname.split(' > ').slice(1).join(' > ')
 }

@@ -20,7 +20,7 @@ import {
 } from './servers.js'
 import { temporaryDirectory } from './service-process.js'
 
-/** Starts a PgBouncer that gives every transaction one of few connections to the database of that URL. */
+/** Starts a PgBouncer with transaction pooling before the database of this URL. */
 export async function startPgBouncer(databaseUrl: string, { poolSize = 3 } = {}): Promise<Server> {
   const { hostname, port: databasePort, pathname, username } = new URL(databaseUrl)
   const port = await freePort()
@@ -56,9 +56,9 @@ admin_users = postgres
   return { url, port, process: child, stop: () => end(child, directory, 'SIGINT') }
 }
 
-/** How Redis servers are made to speak TLS, and nothing else, among themselves too. */
+/** Settings that make Redis servers speak only TLS, also among themselves. */
 export interface TlsSettings extends Certificate {
-  /** Whose certificates they trust. */
+  /** The authority whose certificates they trust. */
   authority: string
 }
 
@@ -87,12 +87,12 @@ function argsOf(settings: Record<string, string>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, ...value.split(' ')])
 }
 
-/** The tests' usual server trusts everybody; here everybody but its superuser needs a password. */
+/** A PostgreSQL in which all roles except the superuser need a password. */
 export async function startPostgresWithPasswords(t: Test): Promise<Server> {
   const directory = temporaryDirectory()
   const rules = join(directory, 'hba.conf')
   writeFileSync(rules, 'host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n')
-  // The server runs as a user of its own, and the directory is this one's.
+  // The server runs as another user than the owner of the directory.
   chmodSync(directory, 0o755)
   const server = await startPostgres({ args: ['-c', `hba_file=${rules}`] })
   t.teardown(() => server.stop())
@@ -107,7 +107,7 @@ export interface WatchedRedis {
   name: string
   /** Kills the master without warning: the sentinels promote the replica. */
   killMaster(): Promise<void>
-  /** The port of the server that the sentinels take for the master. */
+  /** The port of the server that the sentinels call the master. */
   masterPort(): Promise<number>
   /** Makes the first sentinel fall silent. */
   hangSentinel(): void
@@ -117,7 +117,7 @@ export interface WatchedRedis {
 interface Watched {
   tls?: TlsSettings
   password?: string
-  /** Gives the port that others are told instead of a server's own. */
+  /** Gives the port that a server announces instead of its own. */
   announce?: (port: number) => Promise<number> | number
 }
 
@@ -163,7 +163,7 @@ ${password ? `sentinel auth-pass ${name} ${password}` : ''}`
   const [first] = sentinels
   const admin = new Redis({ ...trust, port: first?.port ?? 0 })
   await until(async () => {
-    // Until they know of each other and of the replica, nobody would be promoted.
+    // The sentinels promote nothing until they know each other and the replica.
     const [known] = [await admin.call('SENTINEL', 'MASTER', name)] as string[][]
     const fact = (wanted: string) => known?.[known.indexOf(wanted) + 1]
     if (fact('num-slaves') !== '1' || fact('num-other-sentinels') !== '2') throw new Error('not ready')
@@ -230,7 +230,7 @@ function linesOf(settings: Record<string, string>): string {
 }
 
 export interface ClusteredRedis {
-  /** Ports of the nodes, each of which is master of a part of the slots. */
+  /** Ports of the nodes, each of which is the master of a part of the slots. */
   ports: number[]
   stop(): Promise<void>
 }
@@ -240,7 +240,7 @@ interface Clustered {
   password?: string
   /** More settings of each node. */
   settings?: Record<string, string>
-  /** Gives the port that clients are told instead of a node's own. */
+  /** Gives the port that a node announces instead of its own. */
   announce?: (port: number) => Promise<number> | number
 }
 
@@ -253,7 +253,7 @@ export async function startCluster({
   settings = {},
   announce = (port) => port,
 }: Clustered = {}): Promise<ClusteredRedis> {
-  // Of whatever name the nodes' certificate is.
+  // The certificate of a node may have any name.
   const checkServerIdentity = () => undefined
   const trust = {
     host: '127.0.0.1',

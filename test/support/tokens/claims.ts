@@ -1,6 +1,6 @@
 import { forge, type Members, type Parts, type Specimen, show } from './forge.js'
 
-/** Payloads that this service would not write, signed with its key. */
+/** Payloads that this service never writes, signed with its key. */
 export function claims({ secret, header, claims, ...parts }: Parts): Specimen[] {
   const { data, iss, iat, exp } = claims
   const now = Math.floor(parts.now / 1000)

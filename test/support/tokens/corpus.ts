@@ -5,7 +5,7 @@ import { shapes } from './shapes.js'
 import { signatures } from './signatures.js'
 import { texts } from './texts.js'
 
-/** Everything that one can do to a token, with the right key and without it. */
+/** A good token and every kind of manipulation of it, with the right key and without it. */
 export function tokenCorpus({
   good,
   secret,

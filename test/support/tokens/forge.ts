@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 
-/** A token, and in words what is odd about it. */
+/** A token, and a description of what is odd about it. */
 export interface Specimen {
   name: string
   token: string
@@ -8,19 +8,19 @@ export interface Specimen {
 
 export type Members = Record<string, unknown>
 
-/** What the corpus is made from. */
+/** The input for the corpus. */
 export interface Origin {
-  /** A token that the service wrote. */
+  /** A token that the service has signed. */
   good: string
-  /** The key that it was signed with. */
+  /** The key with which it was signed. */
   secret: string
-  /** An address that would notice being asked for a key. */
+  /** The address of a server that notices requests for a key. */
   keyServer?: string
   /** Milliseconds since the epoch. */
   now?: number
 }
 
-/** The same, taken apart. */
+/** The input for the corpus, with the token parsed. */
 export interface Parts extends Required<Origin> {
   header: Members
   claims: Members & { data: Members; exp: number; iat: number; iss: string; sub: string }
@@ -32,19 +32,19 @@ export const encode = (value: unknown) =>
     typeof value === 'string' || value instanceof Uint8Array ? value : JSON.stringify(value),
   ).toString('base64url')
 
-/** A compact JWS with any header and any payload, signed with HMAC. A string is taken as the JSON text itself. */
+/** A compact JWS with any header and payload, signed with HMAC. A string is taken as JSON text. */
 export function forge(header: unknown, payload: unknown, key: string | Buffer, hash = 'sha256'): string {
   const input = `${encode(header)}.${encode(payload)}`
   return `${input}.${createHmac(hash, key).update(input).digest('base64url')}`
 }
 
-/** A value in a few letters, for the name of a specimen. */
+/** A short text of a value, for the name of a specimen. */
 export function show(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 40)}… (${text.length})` : text)
 }
 
-/** The header of a token, unchecked. */
+/** The header of a token, without verifying it. */
 export function headerOf(token: string) {
   return JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())
 }

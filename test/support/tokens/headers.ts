@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { encode, forge, type Members, type Parts, type Specimen, show } from './forge.js'
 
-/** Headers other than the one that this service writes, signed with its key and with another's. */
+/** Headers that this service never writes, signed with its key and with another key. */
 export function headers({ good, secret, keyServer, header, claims }: Parts): Specimen[] {
   const other = 'a key that this service has never seen before'
   const jwk = { kty: 'oct', k: encode(other), alg: 'HS256', kid: header.kid }

@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
 import { registerJwt } from '../../../src/http/jwt.js'
 
-/** What signs and verifies, as the service has it, without the service. */
+/** The signer and verifier of the service, without the service. */
 export const jwt = await registerJwt(Fastify())

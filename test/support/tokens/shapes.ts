@@ -1,6 +1,6 @@
 import { encode, type Parts, type Specimen, show } from './forge.js'
 
-/** What is not three segments, or more than them. */
+/** Texts that are not exactly three segments. */
 export function shapes({ good, keyServer }: Parts): Specimen[] {
   const [head = '', payload = '', signature = ''] = good.split('.')
   const json = JSON.stringify({ protected: head, payload, signature })

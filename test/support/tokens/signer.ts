@@ -6,7 +6,7 @@ import { jwt } from './jwt.js'
 
 const DAY_SECONDS = 86_400
 
-/** Writes the tokens of logins that were never made: all of that stamp, signed with the tests' key, good for a day. */
+/** Signs tokens without logins, with this stamp and the key of the tests, valid for a day. */
 export function createSigner(stamp: number): (userId: number, sessionId: string) => string {
   const settings = { issuer: 'auth-service', audience: undefined }
   const tokens = createTokens({

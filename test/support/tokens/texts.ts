@@ -1,6 +1,6 @@
 import { forge, type Parts, type Specimen, show } from './forge.js'
 
-/** JSON texts that say the same in another way, or two things at once. */
+/** JSON texts that mean the same in another notation, or two things at once. */
 export function texts({ secret, header, claims }: Parts): Specimen[] {
   const [head, body] = [JSON.stringify(header), JSON.stringify(claims)]
   const twice = (text: string, member: string) => [
