@@ -17,7 +17,7 @@ import { requirePrograms } from './support/programs.js'
 import { latestLines, summary } from './support/progress.js'
 import { startPostgres } from './support/servers.js'
 import { type FileReport, runFiles } from './support/tap-files.js'
-import { ALONE, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
+import { isAlone, TIERS, type TierName, testFiles, tierOf } from './tiers.js'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
 
@@ -78,18 +78,24 @@ function filesNamed(argument: string): string[] {
 
 async function runChosen(): Promise<void> {
   const server = await startPostgres({ args: ['-c', 'max_connections=400'] })
-  const stop = () => server.stop()
-  process.once('SIGINT', stop).once('SIGTERM', stop)
+  // Whoever ends the run wants to hear of no failures that come of it.
+  let isEnding = false
+  const end = (status: number) => () => {
+    isEnding = true
+    server.stop().finally(() => process.exit(status))
+  }
+  process.on('SIGINT', end(130)).on('SIGTERM', end(143))
   try {
     await createTemplate(server.url)
     const env = { ...process.env, TEST_POSTGRES_URL: server.url }
-    const files = built.map(({ name, path }) => ({ name, path, isAlone: ALONE.includes(name) }))
+    const files = built.map(({ name, path }) => ({ name, path, isAlone: isAlone(name) }))
     await runFiles(files, { atATime: AT_A_TIME, env }, (report) => {
+      if (isEnding) return
       reports.push(report)
       console.log(latestLines({ reports, of: chosen.length, msLeft: msLeft() }))
     })
   } finally {
-    await stop()
+    await server.stop()
   }
 }
 
@@ -123,8 +129,8 @@ function msLeft(): number {
   const left = chosen.filter((file) => !ended.has(file))
   const mean = sum(reports.map(({ ms }) => ms)) / reports.length
   const msOf = (file: string) => times[file] ?? mean
-  const alone = sum(left.filter((file) => ALONE.includes(file)).map(msOf))
-  const together = sum(left.filter((file) => !ALONE.includes(file)).map(msOf)) / AT_A_TIME
+  const alone = sum(left.filter(isAlone).map(msOf))
+  const together = sum(left.filter((file) => !isAlone(file)).map(msOf)) / AT_A_TIME
   return alone + together + (withFaults ? (times[FAULTS] ?? 0) : 0)
 }
 

@@ -74,17 +74,13 @@ export const TIERS = {
 
 export type TierName = keyof typeof TIERS
 
-/** These files judge how fast the service answers, so each runs alone. */
+/** Files of the default tier that judge how fast the service answers, so each runs alone. */
 export const ALONE = [
-  'test/clients/client-outage.test.ts',
-  'test/http/many-connections.test.ts',
   'test/http/outage.test.ts',
   'test/http/shutdown.test.ts',
   'test/http/users-outage.test.ts',
   'test/passwords/give-way.test.ts',
-  'test/passwords/hashing-shares.test.ts',
   'test/passwords/passwords.test.ts',
-  'test/passwords/timing.test.ts',
   'test/stores/postgres-connections.test.ts',
 ]
 
@@ -100,6 +96,11 @@ export function testFiles(): string[] {
 export function tierOf(file: string): TierName {
   const names = Object.keys(TIERS) as TierName[]
   return names.find((name) => holds(TIERS[name], file)) ?? 'default'
+}
+
+/** Whether nothing else of the run may keep the processor from it. */
+export function isAlone(file: string): boolean {
+  return tierOf(file) !== 'default' || ALONE.includes(file)
 }
 
 export function holds({ files }: Pick<Tier, 'files'>, file: string): boolean {

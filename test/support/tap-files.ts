@@ -1,6 +1,7 @@
 import { createWriteStream, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Base, Spawn, t as tap } from 'tap'
+import { endWithThisProcess } from './servers.js'
 
 /** The time limit of a file: more than twice what any file takes when it runs alone. */
 const FILE_LIMIT_MS = 120_000
@@ -58,7 +59,8 @@ export async function runFiles(
     const own = { began: performance.now(), stderr: '' }
     running.set(file, own)
     if (!(file instanceof Spawn)) return
-    file.on('process', ({ stdout, stderr }) => {
+    file.on('process', (child) => {
+      const { stdout, stderr } = endWithThisProcess(child)
       stdout?.pipe(resultsOf(file.name))
       stderr?.setEncoding('utf8').on('data', (text) => (own.stderr += text))
     })
