@@ -134,8 +134,8 @@ const TRICKS: Trick[] = [
     edits: [
       {
         file: 'stores/postgres/postgres.js',
-        find: 'soonest(() => checks.ask(({ sql }) => question(sql)), overAnother)',
-        replace: 'checks.ask(({ sql }) => question(sql))',
+        find: 'soonest(() => checks.ask(() => question(checks.client)), askAnother)',
+        replace: 'checks.ask(() => question(checks.client))',
       },
     ],
   },

@@ -108,7 +108,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
 
   /** The entries of these users in D: exactly what a check compares. */
   function readEntries(userIds: readonly number[]): Promise<Entries> {
-    return postgres.check((sql) => entriesOf(sql, userIds))
+    return postgres.check((client) => entriesOf(client, userIds))
   }
 
   /**
@@ -219,7 +219,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
 
   /** Asks over the connection that checks use. */
   async function ping(): Promise<void> {
-    await postgres.check((sql) => sql`select 1`)
+    await postgres.check((client) => client.unsafe('select 1'))
   }
 }
 

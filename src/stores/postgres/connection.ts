@@ -59,6 +59,8 @@ export function openConnection({
     max_lifetime: null,
     onnotice: () => undefined,
     onclose: lose,
+    // drizzle wants them as PostgreSQL spells them.
+    types: { date: { to: 1184, from: [1082, 1114, 1184], serialize: asItIs, parse: asItIs } },
     // Missing in the driver's types.
     socket: openSocket,
   }
@@ -137,6 +139,8 @@ export function openConnection({
     return new RefusedByPostgres(error.code, isWithoutPassword ? NO_PASSWORD : error.message)
   }
 }
+
+const asItIs = (text: string) => text
 
 const NO_PASSWORD = 'a password is asked for, and none is given'
 

@@ -1,74 +1,35 @@
+import type { Sql } from 'postgres'
 import type { Connection } from './connection.js'
 
-/** Opens a connection, which calls `onLost` when it is lost. */
-type Open<C extends Connection> = (onLost: () => void) => C
+/** The client of a place, whatever connection the place has at the moment. */
+export type Client = Pick<Sql, 'unsafe'>
 
-/**
- * Up to `most` connections, opened on demand. Each serves one borrower at a time, so that no
- * statement waits behind one that waits for a row lock.
- */
-export function createConnections<C extends Connection>(open: Open<C>, most: number) {
-  const all = new Set<C>()
-  const idle = new Set<C>()
-  const waiting: (() => void)[] = []
-
-  return { lend, close }
-
-  /** Runs `work` over an idle connection. @throws Error when none becomes idle within the limit */
-  async function lend<T>(work: (connection: C) => Promise<T>, limitMs: number): Promise<T> {
-    const until = performance.now() + limitMs
-    const connection = await take()
-    try {
-      if (performance.now() > until) throw new Error('there was no idle connection in time')
-      return await connection.ask(() => work(connection))
-    } finally {
-      if (all.has(connection)) idle.add(connection)
-      waiting.shift()?.()
-    }
-  }
-
-  async function take(): Promise<C> {
-    for (const connection of idle) {
-      idle.delete(connection)
-      if (!connection.isExpired()) return connection
-      all.delete(connection)
-      void connection.close()
-    }
-    if (all.size < most) return add()
-    await new Promise<void>((resolve) => waiting.push(resolve))
-    return take()
-  }
-
-  function add(): C {
-    const connection = open(() => {
-      all.delete(connection)
-      idle.delete(connection)
-    })
-    all.add(connection)
-    return connection
-  }
-
-  async function close(): Promise<void> {
-    await Promise.all(Array.from(all, (connection) => connection.close()))
-  }
+export interface Place {
+  client: Client
+  /** Runs `work` over the connection of this place. */
+  ask<T>(work: () => Promise<T>): Promise<T>
+  close(): Promise<void>
 }
 
 /**
- * One connection for all borrowers, pipelined: a statement is sent before earlier ones are
- * answered.
+ * A place for one connection. It is opened on demand, and replaced when it is lost or old. Statements
+ * of several callers are pipelined.
  */
-export function createSharedConnection(open: Open<Connection>) {
+export function createPlace(open: (onLost: () => void) => Connection): Place {
   let current: Connection | undefined
 
-  return { ask, close }
+  return {
+    client: { unsafe: (...question) => (current ?? add()).sql.unsafe(...question) },
+    ask,
+    close,
+  }
 
-  async function ask<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  async function ask<T>(work: () => Promise<T>): Promise<T> {
     if (current?.isExpired()) {
       void current.close()
       current = undefined
     }
-    const connection = current ?? add()
-    return connection.ask(() => work(connection))
+    return (current ?? add()).ask(work)
   }
 
   function add(): Connection {
@@ -81,5 +42,48 @@ export function createSharedConnection(open: Open<Connection>) {
 
   async function close(): Promise<void> {
     await current?.close()
+  }
+}
+
+/**
+ * Up to `most` places, made on demand. Each serves one borrower at a time, so that no statement waits
+ * behind one that waits for a row lock.
+ */
+export function createLender<P extends Place>(make: () => P, most: number) {
+  const places: P[] = []
+  const idle: P[] = []
+  const waiting: ((place: P) => void)[] = []
+
+  return { lend, close }
+
+  /** Runs `work` in an idle place. @throws Error when none becomes idle within the limit */
+  async function lend<T>(work: (place: P) => Promise<T>, limitMs: number): Promise<T> {
+    const until = performance.now() + limitMs
+    const place = await take()
+    try {
+      if (performance.now() > until) throw new Error('no connection was idle in time')
+      return await place.ask(() => work(place))
+    } finally {
+      giveBack(place)
+    }
+  }
+
+  function take(): P | Promise<P> {
+    const free = idle.pop()
+    if (free) return free
+    if (places.length === most) return new Promise((resolve) => waiting.push(resolve))
+    const place = make()
+    places.push(place)
+    return place
+  }
+
+  function giveBack(place: P): void {
+    const next = waiting.shift()
+    if (next) next(place)
+    else idle.push(place)
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(places.map((place) => place.close()))
   }
 }

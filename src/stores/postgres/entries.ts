@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import { LRUCache } from 'lru-cache'
-import type { Sql } from 'postgres'
+import type { Client } from './connections.js'
 import { userLogin } from './schema.js'
 
 /** By user id, for users that exist: the entry of an active user, as in R, otherwise the status. */
@@ -34,7 +34,7 @@ const entriesAt = entriesWhere(entry, sql`ctid = any(${sql.placeholder('ctids')}
  * @param rows the ctid of each user's row, in PostgreSQL's notation: block and item.
  */
 export function createEntryReader(rows = new LRUCache<number, string>({ max: REMEMBERED_ROWS })) {
-  return async function readEntries(client: Sql, userIds: readonly number[]): Promise<Entries> {
+  return async function readEntries(client: Client, userIds: readonly number[]): Promise<Entries> {
     const ctids = userIds.flatMap((userId) => rows.get(userId) ?? [])
     const found =
       ctids.length === userIds.length ? await query(client, entriesAt, `{"${ctids.join('","')}"}`) : {}
@@ -57,7 +57,7 @@ export function createEntryReader(rows = new LRUCache<number, string>({ max: REM
 }
 
 /** `list`: an array in PostgreSQL's notation. */
-async function query(client: Sql, text: string, list: string): Promise<Entries> {
+async function query(client: Client, text: string, list: string): Promise<Entries> {
   const [row] = await client.unsafe(text, [list], { prepare: true }).values()
   return row?.[0] ?? {}
 }

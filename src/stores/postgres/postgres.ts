@@ -11,7 +11,7 @@ import { createStoreCall, isBug, STORE_LIMIT_MS, type StoreLog } from '../store-
 import { hasOwnSessions, type PostgresAddress } from './address.js'
 import { createAskAgain } from './ask-again.js'
 import { type ConnectionSettings, openConnection, RefusedByPostgres } from './connection.js'
-import { createConnections, createSharedConnection } from './connections.js'
+import { type Client, createLender, createPlace } from './connections.js'
 import * as tables from './schema.js'
 
 const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('drizzle', PACKAGE_FOLDER)) }
@@ -57,7 +57,7 @@ export type Database = PostgresJsDatabase<Record<string, never>> & { $client: Sq
 interface Needs<Statements> {
   address: PostgresAddress
   log: StoreLog
-  /** Prepares the statements once for each connection, so that no request builds SQL. */
+  /** Prepares the statements, so that no request builds SQL: once for each of the places of connections. */
   prepare: (database: Database) => Statements
 }
 
@@ -69,7 +69,7 @@ export interface Postgres<Statements> {
    * pipelined with other questions, and hedged over another connection when the answer is late.
    * @throws Unavailable
    */
-  check<T>(question: (sql: Sql) => Promise<T>): Promise<T>
+  check<T>(question: (client: Client) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -83,33 +83,42 @@ export function createPostgres<Statements>({
   const settings = isEmbedded
     ? limitedSettings(address)
     : { ...limitedSettings(address), silenceMs: DEAD_AFTER_MS, lifetimeMs: LIFETIME_MS }
-  const connections = createConnections(
-    (onLost) => {
-      const connection = openConnection({ ...settings, onLost })
-      return { ...connection, statements: prepare(drizzle({ client: connection.sql })) }
+  const newPlace = () => createPlace((onLost) => openConnection({ ...settings, onLost }))
+  const others = createLender(
+    () => {
+      const place = newPlace()
+      return { ...place, statements: prepare(drizzle({ client: asWhole(place.client) })) }
     },
     // PGlite is one session behind its socket: a second connection would only wait for the first.
     isEmbedded ? 1 : MOST_CONNECTIONS,
   )
-  const checks = createSharedConnection((onLost) => openConnection({ ...settings, onLost }))
+  const checks = newPlace()
   const soonest = createAskAgain()
   const call = createStoreCall({ store: 'postgres', log, meansAway })
 
   return { run, check, close }
 
   function run<T>(statement: (statements: Statements) => Promise<T>, limitMs = STORE_LIMIT_MS): Promise<T> {
-    return call(() => connections.lend(({ statements }) => statement(statements), limitMs), limitMs)
+    return call(() => others.lend(({ statements }) => statement(statements), limitMs), limitMs)
   }
 
-  function check<T>(question: (sql: Sql) => Promise<T>): Promise<T> {
-    const overAnother = () => connections.lend(({ sql }) => question(sql), STORE_LIMIT_MS)
-    if (isEmbedded) return call(overAnother)
-    return call(() => soonest(() => checks.ask(({ sql }) => question(sql)), overAnother))
+  function check<T>(question: (client: Client) => Promise<T>): Promise<T> {
+    const askAnother = () => others.lend(({ client }) => question(client), STORE_LIMIT_MS)
+    if (isEmbedded) return call(askAnother)
+    return call(() => soonest(() => checks.ask(() => question(checks.client)), askAnother))
   }
 
   async function close(): Promise<void> {
-    await Promise.all([checks.close(), connections.close()])
+    await Promise.all([checks.close(), others.close()])
   }
+}
+
+/**
+ * What drizzle uses of a client to prepare and run statements. Preparing all of them costs as much as
+ * connecting, so it is done once for each place and not for each connection.
+ */
+function asWhole(client: Client): Sql {
+  return { ...client, options: { parsers: {}, serializers: {} } } as unknown as Sql
 }
 
 /** Session parameters, for addresses where a session lasts as long as its connection. */
