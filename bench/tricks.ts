@@ -42,7 +42,7 @@ interface Trick {
   nodeArgs?: string[]
 }
 
-const V8 = 'process/v8.js'
+const V8 = 'v8.js'
 
 const TRICKS: Trick[] = [
   {

@@ -28,7 +28,7 @@ for (const subject of SUBJECTS.split('|')) {
 }
 
 function inFolders(folders: string): RegExp {
-  return new RegExp(`^(${folders})/|^package-folder\\.ts$`)
+  return new RegExp(`^(${folders})/|^(package-folder|v8)\\.ts$`)
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))

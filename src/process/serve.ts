@@ -8,12 +8,12 @@ import { createLog } from '../logs/log.js'
 import { type LogStream, openLogStream } from '../logs/log-stream.js'
 import { openStores } from '../stores/stores.js'
 import { openKeys } from '../tokens/keys/open-keys.js'
+import { tuneV8 } from '../v8.js'
 import { createDemoAccount } from './demo-account.js'
 import { warnOfExposure } from './exposure.js'
 import { listen } from './listen.js'
 import { closesWithTerminal, endBy, signalsThatDoNotClose } from './signals.js'
 import { obeySupervisor, supervise } from './supervisor.js'
-import { tuneV8 } from './v8.js'
 import { welcome } from './welcome.js'
 
 /**

@@ -16,7 +16,7 @@ const TICKS_AND_COLLECTIONS = `
 `
 
 const TUNED = `
-  import { tuneV8 } from ${JSON.stringify(new URL('../../dist/process/v8.js', import.meta.url).href)}
+  import { tuneV8 } from ${JSON.stringify(new URL('../../dist/v8.js', import.meta.url).href)}
   tuneV8()
 `
 

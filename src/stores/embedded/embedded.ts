@@ -1,8 +1,8 @@
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import type { PGlite } from '@electric-sql/pglite'
 import { OperatorError } from '../../refusals/operator-error.js'
+import { tuneV8ForPGlite } from '../../v8.js'
 import type { PostgresAddress } from '../postgres/address.js'
 import { isListening, makePrivateDirectory, pathsIn, takeLock } from './data-directory.js'
 import { unpackDatabase } from './first-start.js'
@@ -54,8 +54,7 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
 }
 
 async function openDatabase(directory: string): Promise<PGlite> {
-  // V8 would spend a core and memory on optimising PGlite's code, without making checks faster.
-  setFlagsFromString('--liftoff-only')
+  tuneV8ForPGlite()
   // Imported lazily: with external stores, the start must not wait for PGlite.
   const [{ PGlite }, fs] = await Promise.all([import('@electric-sql/pglite'), syncedFiles(directory)])
   const startParams = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])]

@@ -1,6 +1,9 @@
 import { createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
 
+// All settings of V8 but those that it reads before any code runs: ENTRYPOINT in the Dockerfile, and
+// `npm start`. docs/performance.md says what each buys.
+
 /**
  * How much the heap may grow beyond its live objects before a full collection, in percent; by
  * default more. Where many different tokens are checked, old garbage is mostly the claims of
@@ -38,6 +41,14 @@ export function tuneV8(): void {
   setFlagsFromString(`--max-inlined-bytecode-size=${INLINED_BYTES.each}`)
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES.together}`)
   keepTick()
+}
+
+/**
+ * Keeps V8 from optimising WebAssembly: that takes a core and memory at every start, and checks are
+ * not faster for it. Called before PGlite is loaded.
+ */
+export function tuneV8ForPGlite(): void {
+  setFlagsFromString('--liftoff-only')
 }
 
 /**
