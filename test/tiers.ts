@@ -76,6 +76,7 @@ export type TierName = keyof typeof TIERS
 
 /** Files of the default tier that judge how fast the service answers, so each runs alone. */
 export const ALONE = [
+  'test/http/identify-answers.test.ts',
   'test/http/outage.test.ts',
   'test/http/shutdown.test.ts',
   'test/http/users-outage.test.ts',
