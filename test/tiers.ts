@@ -19,11 +19,13 @@ export const TIERS = {
     needs: [...STORES, 'openssl'],
   },
   processes: {
-    about: 'the built program: its commands, how it starts, restarts, supervises, follows files',
+    about: 'the built program: its commands, how it starts, listens, stops and follows files',
     files: [
       'test/commands/',
       'test/process/',
       'test/config/exposure.test.ts',
+      'test/http/listeners.test.ts',
+      'test/http/shutdown.test.ts',
       'test/logs/action-log-disk.test.ts',
       'test/logs/action-log-rotation.test.ts',
       'test/tokens/embedded-key.test.ts',
@@ -78,7 +80,6 @@ export type TierName = keyof typeof TIERS
 export const ALONE = [
   'test/http/identify-answers.test.ts',
   'test/http/outage.test.ts',
-  'test/http/shutdown.test.ts',
   'test/http/users-outage.test.ts',
   'test/passwords/give-way.test.ts',
   'test/passwords/passwords.test.ts',
