@@ -14,7 +14,8 @@ const SIGNS_OF_CHANGE = ['node_modules/.package-lock.json', 'empty-database.mjs'
 
 if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(ARCHIVE))) {
   // Code that runs once is not worth optimising.
-  setFlagsFromString('--liftoff-only')
+  setFlagsFromString('--no-wasm-tier-up')
+  setFlagsFromString('--no-wasm-dynamic-tiering')
   const [{ PGlite }, tar] = await Promise.all([import('@electric-sql/pglite'), import('tar')])
   rmSync(WORKSHOP, { recursive: true, force: true })
   mkdirSync(WORKSHOP, { recursive: true })

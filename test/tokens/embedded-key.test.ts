@@ -55,7 +55,7 @@ t.test('rejects a key file, with its path and the cure, without its content', as
       t.type(refusal, OperatorError)
       t.match(refusal.message, why)
       t.ok(refusal.message.startsWith(`the signing key in ${path} `))
-      t.match(refusal.message, /: restore it, or delete it, [^\n]+$/)
+      t.match(refusal.message, /: restore it, or delete it: [^\n]+$/)
       t.notMatch(refusal.message, /kXp2s5|09d25e|AAAA/)
     })
   }
