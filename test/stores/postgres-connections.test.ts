@@ -47,7 +47,9 @@ t.test('replaces connections that hang, for checks and for the rest', async (t) 
   const url = databaseUrl.replace(/:\d+\//, `:${proxy.port}/`)
   const { accounts, close } = postgresStores({ url }, silent())
   t.teardown(close)
-  await Promise.all([accounts.readEntries([user]), accounts.readClock()])
+  // In this order: a check that is hedged while it connects finds an idle connection, and opens none.
+  await accounts.readClock()
+  await accounts.readEntries([user])
   const opened = await until(async () => {
     const pids = await backends()
     assert.equal(pids.length, proxy.accepted(), 'each has its process, and no other is left')
