@@ -179,3 +179,18 @@ t.test('logs a statement that PostgreSQL refuses without its values', async (t) 
     [],
   )
 })
+
+t.test('rejects with the reason where a socket fails before the driver listens to it', async (t) => {
+  // Nobody can connect to the broadcast address: that fails as soon as without a descriptor left.
+  const connection = openConnection({
+    address: { url: 'postgres://255.255.255.255:1/none' },
+    session: {},
+    connectMs: 5000,
+  })
+  t.teardown(connection.close)
+
+  await t.rejects(
+    connection.ask(() => connection.sql`select 1`),
+    { code: /^(EACCES|ENETUNREACH)$/ },
+  )
+})

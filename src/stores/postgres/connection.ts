@@ -115,7 +115,7 @@ export function openConnection({
     socket?.destroy()
   }
 
-  function openSocket(): Socket {
+  async function openSocket(): Promise<Socket> {
     if (socket) {
       lose()
       throw Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' })
@@ -128,6 +128,10 @@ export function openConnection({
         speaksNoTls = answer === NO_TLS
       })
     }
+    // A socket for which there is no descriptor left fails in the next tick, before the driver listens.
+    socket.on('error', () => undefined)
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    if (socket.errored) throw socket.errored
     return socket
   }
 
