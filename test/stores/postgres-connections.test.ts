@@ -138,7 +138,7 @@ t.test('a connection that is old is replaced, and what it was asked is answered'
       address: { url: databaseUrl },
       session: {},
       connectMs: 5000,
-      lifetimeMs: 1,
+      lifetimeMs: 50,
       onLost,
     })
     opened.push(connection)
