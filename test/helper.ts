@@ -15,6 +15,10 @@ import { type Server, startRedis } from './support/servers.js'
 
 export const SECRET = 'kXp2s5v8yBxEaHcMbQeThWmZq4t7wYzCfGjNrRuUxAd'
 export const MOBILE = '+8613800138000'
+
+/** MOBILE, as people and scripts spell it. */
+export const SPELLINGS = [MOBILE, '13800138000', '+86 138-0013-8000', '0086 13800138000']
+
 export const PASSWORD = 'seven wet umbrellas'
 
 /** PASSWORD, hashed at the lowest cost that BCRYPT_COST allows. */

@@ -3,7 +3,7 @@ import connect from 'postgres'
 import t, { type Test } from 'tap'
 import { migrate } from '../../src/stores/postgres/postgres.js'
 import { type Answer, build, MOBILE, PASSWORD, type Service } from '../helper.js'
-import { childrenOf, type Server, startPostgres, startRedis, until } from '../support/servers.js'
+import { signalAll, startPostgres, startRedis, until } from '../support/servers.js'
 
 /** The promised limits in milliseconds, and slack for a busy machine. */
 const ANSWER_LIMIT_MS = 500
@@ -136,9 +136,4 @@ async function buildOnOwnPostgres(t: Test) {
   const service = await build(t, { backends: { databaseUrl: postgres.url, redis, sql } })
   await service.addUser()
   return { service, postgres }
-}
-
-/** PostgreSQL has a process per connection: the signal goes to all of them. */
-function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
-  for (const child of [...childrenOf(pid), pid]) process.kill(child, signal)
 }

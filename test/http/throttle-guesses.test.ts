@@ -1,8 +1,5 @@
 import t, { type Test } from 'tap'
-import { type Backends, build, MOBILE, type Service, startBackends } from '../helper.js'
-
-/** One number, as people and scripts spell it. */
-const SPELLINGS = [MOBILE, '13800138000', '+86 138-0013-8000', '0086 13800138000']
+import { type Backends, build, type Service, SPELLINGS, startBackends } from '../helper.js'
 
 t.test('parallel guesses with every spelling of the number', async (t) => {
   const guesses = (services: Service[]) =>

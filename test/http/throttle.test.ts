@@ -2,14 +2,11 @@ import t, { type Test } from 'tap'
 import { createThrottle, type Throttle } from '../../src/passwords/throttle.js'
 import { ComparedTooLate, NotHashed, type Refusal, type Unavailable } from '../../src/refusals/refusal.js'
 import { createMemoryAttemptCounts } from '../../src/stores/embedded/attempt-counts.js'
-import { basic, build, MOBILE, PASSWORD, type Service } from '../helper.js'
+import { basic, build, MOBILE, PASSWORD, type Service, SPELLINGS } from '../helper.js'
 import { until } from '../support/servers.js'
 
 const WRONG = 'seven dry umbrellas'
 const NEW_PASSWORD = 'eight dry umbrellas in a row'
-
-/** One number, as people and scripts spell it. */
-const SPELLINGS = [MOBILE, '13800138000', '+86 138-0013-8000', '0086 13800138000']
 
 /** Behind a gateway that forwards the address of each caller. */
 const BEHIND_GATEWAY = { TRUST_PROXY: '127.0.0.1' }

@@ -6,7 +6,7 @@ import { migrate } from '../../src/stores/postgres/postgres.js'
 import { type Answer, build, PASSWORD, type Service } from '../helper.js'
 import { startTap } from '../mutants/tap.js'
 import { provisioner } from '../support/provisioner.js'
-import { childrenOf, type Server, startPostgres, startRedis, until } from '../support/servers.js'
+import { signalAll, startPostgres, startRedis, until } from '../support/servers.js'
 
 const NEW_MOBILE = '+8613900139000'
 const NEW_PASSWORD = 'eight dry parasols'
@@ -213,9 +213,4 @@ function isReady(service: Service): Promise<void> {
     const { status } = await service.call('GET', '/readyz')
     if (status !== 200) throw new Error(`readyz: ${status}`)
   })
-}
-
-/** PostgreSQL has a process per connection: the signal goes to all of them. */
-function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
-  for (const child of [...childrenOf(pid), pid]) process.kill(child, signal)
 }

@@ -1,10 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { DEMO_MOBILE } from '../../src/process/demo-account.js'
-import { ownSecret } from '../../src/tokens/keys/own-secret.js'
 import { send } from '../helper.js'
 import { bannerOf, createHome, identify, login, passwordIn } from '../support/embedded-home.js'
 import { residentBytes, spawnCli, startService, temporaryDirectory } from '../support/service-process.js'
@@ -134,14 +133,3 @@ function reachableByOthers(path: string): boolean {
   if (process.getuid?.() !== 0) return false
   return spawnSync('stat', [path], { uid: 65534, gid: 65534 }).status === 0
 }
-
-t.test('rejects a signing key that is no longer UTF-8, instead of reading another key', async (t) => {
-  const dataDir = temporaryDirectory()
-  const path = join(dataDir, 'jwt_secret')
-  const secret = await ownSecret(dataDir)
-  t.equal(await ownSecret(dataDir), secret)
-
-  writeFileSync(path, Buffer.from(`${secret}\xe9`, 'latin1'))
-
-  await t.rejects(ownSecret(dataDir), { message: `the signing key in ${path} is not UTF-8` })
-})

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import t, { type Test } from 'tap'
 import { environmentOf, startBackends } from '../helper.js'
-import { childrenOf, freePort, type Server, startPostgres, startRedis, until } from '../support/servers.js'
+import { freePort, signalAll, startPostgres, startRedis, until } from '../support/servers.js'
 import { type Exit, type Running, runCli, spawnCli } from '../support/service-process.js'
 
 /** How long a start waits for Redis or PostgreSQL before it gives up. */
@@ -131,9 +131,4 @@ async function listensSoon(t: Test, service: Waiting): Promise<void> {
 function waitingLines({ stdout }: Pick<Exit, 'stdout'>): { time: number; msg: string }[] {
   const lines = stdout.split('\n').filter((line) => line.includes('"waiting for '))
   return lines.map((line) => JSON.parse(line)).map(({ time, msg }) => ({ time: Date.parse(time), msg }))
-}
-
-/** Signals all processes of a PostgreSQL. */
-function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
-  for (const id of [pid, ...childrenOf(pid)]) process.kill(id, signal)
 }

@@ -111,6 +111,11 @@ export function childrenOf(pid: number): number[] {
   return processes.map(Number).filter((candidate) => parentOf(candidate) === pid)
 }
 
+/** PostgreSQL has a process per connection: the signal goes to all of them. */
+export function signalAll({ process: { pid = 0 } }: Server, signal: NodeJS.Signals): void {
+  for (const id of [pid, ...childrenOf(pid)]) process.kill(id, signal)
+}
+
 function parentOf(pid: number): number | undefined {
   try {
     // The name in parentheses may hold anything; the parent is the second field after it.

@@ -43,6 +43,17 @@ t.test('reads the same key after a line break was added to the file', async (t) 
   t.equal(await ownSecret(dataDir), secret)
 })
 
+t.test('rejects a signing key that is no longer UTF-8, instead of reading another key', async (t) => {
+  const dataDir = temporaryDirectory()
+  const path = join(dataDir, 'jwt_secret')
+  const secret = await ownSecret(dataDir)
+  t.equal(await ownSecret(dataDir), secret)
+
+  writeFileSync(path, Buffer.from(`${secret}\xe9`, 'latin1'))
+
+  await t.rejects(ownSecret(dataDir), { message: `the signing key in ${path} is not UTF-8` })
+})
+
 t.test('rejects a key file, with its path and the cure, without its content', async (t) => {
   for (const [situation, [spoil, why]] of Object.entries(DAMAGE)) {
     t.test(`where it ${situation}`, async (t) => {
