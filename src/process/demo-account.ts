@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/config.js'
 import { createPasswords } from '../passwords/passwords.js'
-import { Unavailable } from '../refusals/refusal.js'
-import { OPERATOR_BUDGET_MS, startBudget } from '../sessions/budget.js'
+import { deadlinePassed, OPERATOR_BUDGET_MS, startBudget } from '../sessions/budget.js'
 import type { Stores } from '../stores/stores.js'
 
 export const DEMO_MOBILE = '+8613800138000'
@@ -25,7 +24,7 @@ export async function createDemoAccount({ bcryptCost }: Config, { accounts }: St
     const added = await budget.commit(await accounts.readClock(), (deadline, limitMs) =>
       accounts.add({ mobile: DEMO_MOBILE, passwordHash, deadline }, limitMs),
     )
-    if (!added) throw new Unavailable('postgres: the deadline had passed')
+    if (!added) throw deadlinePassed()
     return password
   } finally {
     await passwords.close()

@@ -61,6 +61,11 @@ export function startBudget(totalMs: number) {
   }
 }
 
+/** The answer where a statement matched no row because it came after its deadline. */
+export function deadlinePassed(): Unavailable {
+  return new Unavailable('postgres: the deadline had passed')
+}
+
 /** The moment `limitMs` from now on the database's clock. */
 function deadlineIn(limitMs: number, clock: ClockReading): number {
   return clock.database + (performance.now() - clock.monotonic) + limitMs

@@ -1,6 +1,5 @@
-import { Unavailable } from '../refusals/refusal.js'
 import type { Accounts, SessionState } from '../stores/postgres/accounts.js'
-import type { Budget } from './budget.js'
+import { type Budget, deadlinePassed } from './budget.js'
 import type { Session } from './session.js'
 
 /**
@@ -26,6 +25,6 @@ export async function readAfterMiss(
   budget: Budget,
 ): Promise<SessionState> {
   const state = await accounts.findSession(session.userId, budget.limit())
-  if (state && isCurrent(state, session)) throw new Unavailable('postgres: the deadline had passed')
+  if (state && isCurrent(state, session)) throw deadlinePassed()
   return state ?? { ...NOBODY, userId: session.userId }
 }

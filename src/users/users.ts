@@ -4,8 +4,14 @@ import { requireUncommon } from '../passwords/password-rules.js'
 import type { Passwords } from '../passwords/passwords.js'
 import type { Throttle } from '../passwords/throttle.js'
 import { DETAILS } from '../refusals/messages.js'
-import { Refusal, Unavailable } from '../refusals/refusal.js'
-import { ANSWER_BUDGET_MS, type Budget, HASHING_BUDGET_MS, startBudget } from '../sessions/budget.js'
+import { Refusal } from '../refusals/refusal.js'
+import {
+  ANSWER_BUDGET_MS,
+  type Budget,
+  deadlinePassed,
+  HASHING_BUDGET_MS,
+  startBudget,
+} from '../sessions/budget.js'
 import type { Account, AccountChange, Accounts } from '../stores/postgres/accounts.js'
 import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import { canonicalMobile } from './mobiles.js'
@@ -89,7 +95,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     )
     if (!added) {
       const faster = await accounts.findByMobile(canonical, budget.limit())
-      throw faster ? mobileTaken(faster) : tooLate()
+      throw faster ? mobileTaken(faster) : deadlinePassed()
     }
     const { userId, createdAt } = added
     return {
@@ -176,7 +182,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     { forgives = false }: CommitOptions = {},
   ): Promise<User> {
     const changed = await budget.commit(clock, (deadline, limitMs) => write({ userId, deadline }, limitMs))
-    if (!changed) throw tooLate()
+    if (!changed) throw deadlinePassed()
     await Promise.all([
       joinState(registry, changed, clock.database, budget.limit()),
       forgives && throttle.forget(mobile, budget.limit()),
@@ -213,8 +219,4 @@ function inUtc(epochMs: number): string {
 /** Names the user who has the number. After a 503 this may be the user that the same call added. */
 function mobileTaken({ userId }: Account): Refusal {
   return new Refusal('mobile_taken', { data: { user_id: userId } })
-}
-
-function tooLate(): Unavailable {
-  return new Unavailable('postgres: the deadline had passed')
 }
