@@ -30,7 +30,7 @@ export function readSecretFiles(given: Record<string, string>, problems: string[
 }
 
 /** A file that holds a secret, and the setting that names it. */
-export interface SecretFile {
+interface SecretFile {
   setting: string
   path: string
 }

@@ -11,8 +11,6 @@ export interface Claim extends Claimant {
   work: number
 }
 
-export type FairQueue<C extends Claim> = ReturnType<typeof createFairQueue<C>>
-
 /**
  * A queue whose room and service are shared fairly among networks and among accounts. The turn of a
  * claim is the number of claims of its network before it, or of its account if those are more.

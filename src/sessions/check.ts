@@ -44,12 +44,12 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
   }
 
   /** Steps "identify reads D" and "identify reads R" for one batch. */
-  async function checkAll(tokens: readonly VerifiedToken[]): Promise<(VerifiedToken | Error)[]> {
+  async function checkAll(asked: readonly VerifiedToken[]): Promise<(VerifiedToken | Error)[]> {
     // Many callers wait for this check, few for the hashing of a login.
     passwords.giveWay()
-    const userIds = tokens.map(({ session }) => session.userId)
+    const userIds = asked.map(({ session }) => session.userId)
     const [inD, inR] = await Promise.all([accounts.readEntries(userIds), registry.read(userIds)])
-    return tokens.map((token, index) => judged(token, inD[token.session.userId], inR[index]))
+    return asked.map((token, index) => judged(token, inD[token.session.userId], inR[index]))
   }
 
   /** The token if its session lives, otherwise the error that says why not. */

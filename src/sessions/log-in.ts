@@ -7,7 +7,7 @@ import type { LoginPlaces } from '../stores/postgres/login-places.js'
 import type { Joined, SessionRegistry } from '../stores/session-registry.js'
 import type { Tokens } from '../tokens/tokens.js'
 import { type Budget, COMMIT_LIMIT_MS, HASHING_BUDGET_MS, startBudget } from './budget.js'
-import { type createPasswordProof, invalidCredentials } from './password-proof.js'
+import { invalidCredentials, type ProvePassword } from './password-proof.js'
 
 /** How often a login tries to commit. A try fails when another write of the same user is faster. */
 const MAX_COMMIT_ATTEMPTS = 5
@@ -35,7 +35,6 @@ interface Needs {
   registry: SessionRegistry
   tokens: Pick<Tokens, 'sign'>
   passwords: Pick<Passwords, 'requireRoom' | 'matches' | 'hash' | 'isOutdated'>
-  provePassword: ReturnType<typeof createPasswordProof>
   ttlSeconds: number
 }
 
@@ -58,8 +57,10 @@ interface CommittedSession {
 }
 
 /** Logs users in. */
-export function createLogin(needs: Needs) {
-  const { accounts, places, registry, tokens, passwords, provePassword, ttlSeconds } = needs
+export function createLogin(
+  { accounts, places, registry, tokens, passwords, ttlSeconds }: Needs,
+  provePassword: ProvePassword,
+) {
   return begin
 
   /**

@@ -4,7 +4,7 @@ import { Refusal } from '../refusals/refusal.js'
 import type { Accounts } from '../stores/postgres/accounts.js'
 import { joinState, type SessionRegistry } from '../stores/session-registry.js'
 import { HASHING_BUDGET_MS, startBudget } from './budget.js'
-import { type createPasswordProof, invalidCredentials } from './password-proof.js'
+import { invalidCredentials, type ProvePassword } from './password-proof.js'
 import type { Session } from './session.js'
 import { readAfterMiss } from './session-state.js'
 
@@ -19,11 +19,10 @@ interface Needs {
   accounts: Pick<Accounts, 'findById' | 'findSession' | 'changePassword'>
   registry: SessionRegistry
   passwords: Pick<Passwords, 'hash'>
-  provePassword: ReturnType<typeof createPasswordProof>
 }
 
 /** Lets the holder of a session change the password. */
-export function createPasswordChange({ accounts, registry, passwords, provePassword }: Needs) {
+export function createPasswordChange({ accounts, registry, passwords }: Needs, provePassword: ProvePassword) {
   return changePassword
 
   /**

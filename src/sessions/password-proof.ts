@@ -24,6 +24,8 @@ interface Proof {
   budget: Budget
 }
 
+export type ProvePassword = ReturnType<typeof createPasswordProof>
+
 /** Compares passwords with hashes, as far as the throttle allows. */
 export function createPasswordProof({ places, registry, passwords, throttle }: Needs) {
   return provePassword

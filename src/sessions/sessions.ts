@@ -4,11 +4,12 @@ import { createLogin } from './log-in.js'
 import { createPasswordChange } from './password-change.js'
 import { createPasswordProof } from './password-proof.js'
 
+/** What all of the steps need. */
 type Needs = Parameters<typeof createPasswordProof>[0] &
-  Omit<Parameters<typeof createLogin>[0], 'provePassword'> &
-  Omit<Parameters<typeof createPasswordChange>[0], 'provePassword'> &
+  Parameters<typeof createLogin>[0] &
   Parameters<typeof createCheck>[0] &
-  Parameters<typeof createEnd>[0]
+  Parameters<typeof createEnd>[0] &
+  Parameters<typeof createPasswordChange>[0]
 
 export type Sessions = ReturnType<typeof createSessions>
 
@@ -21,9 +22,9 @@ export type Sessions = ReturnType<typeof createSessions>
 export function createSessions(needs: Needs) {
   const provePassword = createPasswordProof(needs)
   return {
-    begin: createLogin({ ...needs, provePassword }),
+    begin: createLogin(needs, provePassword),
     ...createCheck(needs),
     end: createEnd(needs),
-    changePassword: createPasswordChange({ ...needs, provePassword }),
+    changePassword: createPasswordChange(needs, provePassword),
   }
 }

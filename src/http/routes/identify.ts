@@ -14,8 +14,6 @@ export const Identity = closed({
   expires_at: ExpiresAt,
 })
 
-export const Identified = Ok(Identity, 'The token is live.')
-
 const IDENTITY_HEADERS = {
   'X-User-Id': Type.String({ description: 'The user id.' }),
   'X-Session-Id': Type.String({ description: 'The session id.' }),
@@ -34,7 +32,7 @@ export const identify: FastifyPluginAsyncTypebox = async (app) => {
       'Every other method and every path below /identify gives the same answer, and no body is read: ' +
       'the auth sub-request of any proxy works unchanged. Reads both stores; never cache the answer.',
     response: {
-      200: { ...Identified, headers: IDENTITY_HEADERS },
+      200: { ...Ok(Identity, 'The token is live.'), headers: IDENTITY_HEADERS },
       204: {
         ...NoBody('The same in headers only, after `Prefer: return=minimal` (RFC 7240).'),
         headers: { ...IDENTITY_HEADERS, 'Preference-Applied': OneOf(['return=minimal']) },
@@ -56,10 +54,7 @@ function answer({ session, headers }: FastifyRequest, reply: FastifyReply) {
     reply.code(204).header('preference-applied', 'return=minimal').send()
     return
   }
-  return identityOf(session)
-}
-
-export function identityOf({ userId, loginTime, expiresAt }: FastifyRequest['session']) {
+  const { userId, loginTime, expiresAt } = session
   return ok({ user_id: userId, login_time: loginTime, expires_at: expiresAt })
 }
 
