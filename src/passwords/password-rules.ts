@@ -1,7 +1,7 @@
 import type { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import { DETAILS, type PasswordField } from '../refusals/messages.js'
 import { Refusal } from '../refusals/refusal.js'
-import { withAsciiDigits } from '../users/mobiles.js'
+import { withAsciiDigits } from '../text/ascii-digits.js'
 
 /**
  * Minimum number of guesses, as log10. Three common words in any order need fewer. Four of them, or

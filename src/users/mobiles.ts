@@ -6,6 +6,7 @@ import {
 } from 'libphonenumber-js/max'
 import { DETAILS } from '../refusals/messages.js'
 import { Refusal } from '../refusals/refusal.js'
+import { withAsciiDigits } from '../text/ascii-digits.js'
 
 const MAX_E164_DIGITS = 15
 
@@ -61,21 +62,6 @@ function dialled(text: string): string {
 function undecorated(text: string): string {
   const rest = text.replace(/[\s\p{Pd}\u2212\u30fc()[\]./~\u2053\u223c]/gu, '')
   return rest.length <= MAX_DIALLED_DIGITS && /^\+?\d+$/.test(rest) ? rest : ''
-}
-
-/**
- * Replaces full-width characters, every kind of space and the digits of every script by ASCII ones.
- */
-export function withAsciiDigits(text: string): string {
-  return text.normalize('NFKC').replace(/[^\P{Nd}0-9]/gu, inAscii)
-}
-
-/** The ten digits of a script are consecutive in Unicode. */
-function inAscii(digit: string): string {
-  const code = digit.codePointAt(0) ?? 0
-  let value = 0
-  while (/\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value++
-  return String(value)
 }
 
 /**
