@@ -8,8 +8,7 @@ import {
   type Taken,
 } from '../attempt-counts.js'
 import type { StoreLog } from '../store-call.js'
-import type { RedisClient } from './redis.js'
-import { createRedisCall } from './session-registry.js'
+import { createRedisCall, type RedisClient } from './redis.js'
 
 /**
  * One hash per key. A field per counter holds "failures opensAt pending leaseEnds"; `in_row` holds

@@ -2,7 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisSettings } from '../../config/config.js'
 import { OperatorError } from '../../refusals/operator-error.js'
 import { describe, isHopeless } from '../failures.js'
-import type { StoreLog } from '../store-call.js'
+import { createStoreCall, isBug, type StoreLog } from '../store-call.js'
 import { TlsConnector, TlsSentinelConnector } from './connectors.js'
 import { failuresOf } from './failures.js'
 
@@ -205,4 +205,12 @@ async function close(redis: RedisClient): Promise<void> {
   const hangUp = setTimeout(() => redis.disconnect(), 500)
   await redis.quit().catch(() => redis.disconnect())
   clearTimeout(hangUp)
+}
+
+/**
+ * Any error of ioredis means that Redis is away, read-only, full or loading. A bug in our own code
+ * does not.
+ */
+export function createRedisCall(log: StoreLog) {
+  return createStoreCall({ store: 'redis', log, meansAway: (error) => !isBug(error) })
 }

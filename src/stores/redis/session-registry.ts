@@ -5,8 +5,8 @@ import {
   type RegistryEntry,
   type SessionRegistry,
 } from '../session-registry.js'
-import { createStoreCall, isBug, type StoreLog } from '../store-call.js'
-import type { RedisConnections } from './redis.js'
+import type { StoreLog } from '../store-call.js'
+import { createRedisCall, type RedisConnections } from './redis.js'
 
 /**
  * Stamps are compared as decimal text, by length and then character by character: Lua's numbers are
@@ -81,14 +81,6 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
   async function ping(): Promise<void> {
     await Promise.all([call(() => reader.ping()), call(() => writer.ping())])
   }
-}
-
-/**
- * Any error of ioredis means that Redis is away, read-only, full or loading. A bug in our own code
- * does not.
- */
-export function createRedisCall(log: StoreLog) {
-  return createStoreCall({ store: 'redis', log, meansAway: (error) => !isBug(error) })
 }
 
 function keyOf(userId: number): string {
