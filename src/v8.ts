@@ -1,8 +1,8 @@
 import { createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
 
-// All settings of V8 but those that it reads before any code runs: ENTRYPOINT in the Dockerfile, and
-// `npm start`. docs/performance.md says what each buys.
+// All settings of V8, except those that it reads before any code runs: they are in the Dockerfile's
+// ENTRYPOINT and in `npm start`. What each buys is in docs/performance.md.
 
 /**
  * How much the heap may grow beyond its live objects before a full collection, in percent; by

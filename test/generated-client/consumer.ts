@@ -14,8 +14,8 @@ interface Given {
 type Operations = Exclude<keyof typeof auth, 'defaults' | 'servers'>
 
 /**
- * One call of every operation, through the client that was generated from the document; only the test has it. An operation
- * that is missing here, or takes or gives other types, does not compile.
+ * One call of every operation, through the client that the test generates from the document. An
+ * operation that is missing here, or takes or gives other types, does not compile.
  */
 export function callsOf({ url, mobile, password, newMobile, credentials }: Given) {
   auth.defaults.baseUrl = url
@@ -51,7 +51,7 @@ export function callsOf({ url, mobile, password, newMobile, credentials }: Given
     return (await logIn()).user_id
   }
 
-  /** By the status the compiler knows which form the answer has, and every name that a refusal can have. */
+  /** The status tells the compiler the form of the answer, and every slug of a refusal. */
   async function logIn() {
     const answer = await auth.login({ mobile, password })
     if (answer.status === 200) return answer.data.data

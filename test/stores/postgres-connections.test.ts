@@ -47,7 +47,7 @@ t.test('replaces connections that hang, for checks and for the rest', async (t) 
   const url = databaseUrl.replace(/:\d+\//, `:${proxy.port}/`)
   const { accounts, close } = postgresStores({ url }, silent())
   t.teardown(close)
-  // In this order: a check that is hedged while it connects finds an idle connection, and opens none.
+  // In this order: a check that is hedged while it connects then finds an idle connection.
   await accounts.readClock()
   await accounts.readEntries([user])
   const opened = await until(async () => {

@@ -46,7 +46,7 @@ export function createRecorder(t: Test): Recorder {
   }
 }
 
-/** Types of TLS records (RFC 8446 §5.1): change_cipher_spec, alert, handshake, application_data. */
+/** TLS record types (RFC 8446 §5.1): change_cipher_spec, alert, handshake, application_data. */
 const RECORD_TYPES = [20, 21, 22, 23]
 
 /** Whether all bytes are TLS records; the last one may be truncated. */

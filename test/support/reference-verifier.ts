@@ -21,8 +21,8 @@ interface Terms {
 }
 
 /**
- * A second verdict on a token: RFC 7515 §5.2 and RFC 7519 §7.2, implemented with node:crypto alone
- * and without code of the service. Where the two verdicts differ, one of them is wrong.
+ * A second verdict on a token: RFC 7515 §5.2 and RFC 7519 §7.2, implemented with node:crypto and
+ * without code of the service. Where the two verdicts differ, one of them is wrong.
  */
 export function verdictOf(
   token: string,
@@ -50,7 +50,7 @@ export function verdictOf(
   }
 }
 
-/** Whether the third of three segments is the HMAC of the others (RFC 7515 §5.2, RFC 7518 §3.2). */
+/** Whether the third segment is the HMAC of the other two (RFC 7515 §5.2, RFC 7518 §3.2). */
 export function hasGenuineSignature(token: string, key: Buffer): boolean {
   return hasSignature(token, 32, (input, signature) =>
     timingSafeEqual(createHmac('sha256', key).update(input).digest(), signature),

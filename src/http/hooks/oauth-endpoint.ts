@@ -12,9 +12,9 @@ interface Needs {
 }
 
 /**
- * Routes in this scope read a form instead of JSON, and refuse in the form of RFC 6749 §5.2 instead
- * of the platform's envelope: OAuth 2.0 programs know only that form. Register it after the guard,
- * whose refusals it documents.
+ * Routes in this scope read a form instead of JSON, and refuse in the form of RFC 6749 §5.2: OAuth
+ * 2.0 programs do not know the platform's envelope. Register it after the guard, whose refusals it
+ * documents.
  */
 export const oauthEndpoint = fp<Needs>(async (scope, { log }) => {
   scope.removeContentTypeParser('application/json')

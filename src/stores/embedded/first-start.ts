@@ -8,7 +8,7 @@ import { OperatorError } from '../../refusals/operator-error.js'
 /** Made by `npm run build`: see empty-database.mjs. */
 const EMPTY_DATABASE = fileURLToPath(new URL('dist/empty-database.tar.gz', PACKAGE_FOLDER))
 
-/** How much of the archive is read at a time, in bytes. By default tar reads and unpacks all of it. */
+/** How much of the archive tar reads at a time, in bytes. By default it reads all of it at once. */
 const READ_AT_ONCE = 64 * 1024
 
 /** Concurrent flushes: the disk merges flushes that arrive together. */

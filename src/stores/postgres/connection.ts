@@ -59,7 +59,7 @@ export function openConnection({
     max_lifetime: null,
     onnotice: () => undefined,
     onclose: lose,
-    // drizzle wants them as PostgreSQL spells them.
+    // drizzle parses dates itself.
     types: { date: { to: 1184, from: [1082, 1114, 1184], serialize: asItIs, parse: asItIs } },
     // Missing in the driver's types.
     socket: openSocket,
@@ -128,7 +128,8 @@ export function openConnection({
         speaksNoTls = answer === NO_TLS
       })
     }
-    // A socket for which there is no descriptor left fails in the next tick, before the driver listens.
+    // A connect() that fails at once (EMFILE, ENETUNREACH) emits its error in the next tick. The
+    // driver starts to listen only after that.
     socket.on('error', () => undefined)
     await new Promise<void>((resolve) => process.nextTick(resolve))
     if (socket.errored) throw socket.errored

@@ -12,8 +12,8 @@ export interface Place {
 }
 
 /**
- * A place for one connection. It is opened on demand, and replaced when it is lost or old. Statements
- * of several callers are pipelined.
+ * A place for one connection, which is opened on demand, and replaced when it is lost or old.
+ * Statements of several callers are pipelined.
  */
 export function createPlace(open: (onLost: () => void) => Connection): Place {
   let current: Connection | undefined
@@ -46,8 +46,8 @@ export function createPlace(open: (onLost: () => void) => Connection): Place {
 }
 
 /**
- * Up to `most` places, made on demand. Each serves one borrower at a time, so that no statement waits
- * behind one that waits for a row lock.
+ * Up to `most` places, made on demand. Each serves one borrower at a time, so that no statement
+ * waits behind one that waits for a row lock.
  */
 export function createLender<P extends Place>(make: () => P, most: number) {
   const places: P[] = []

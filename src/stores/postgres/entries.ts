@@ -22,14 +22,14 @@ const entriesOfUsers = entriesWhere(
 
 /**
  * Like any condition, it finds only the visible version of a row: an outdated ctid gives nothing,
- * or another user's row. docs/performance.md says what it saves.
+ * or another user's row.
  */
 const entriesAt = entriesWhere(entry, sql`ctid = any(${sql.placeholder('ctids')}::tid[])`)
 
 /**
  * Reads the entries of many users in D. It first tries the ctid where a user's row was found last:
- * an index of many users costs PostgreSQL more than the row itself. The ctid is only a hint. A moved
- * row makes it useless, never wrong. What it buys is in docs/performance.md.
+ * an index of many users costs PostgreSQL more than the row itself. The ctid is only a hint: a row
+ * that has moved makes it useless, never wrong. What it buys is in docs/performance.md.
  *
  * @param rows the ctid of each user's row, in PostgreSQL's notation: block and item.
  */

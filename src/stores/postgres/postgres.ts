@@ -57,7 +57,7 @@ export type Database = PostgresJsDatabase<Record<string, never>> & { $client: Sq
 interface Needs<Statements> {
   address: PostgresAddress
   log: StoreLog
-  /** Prepares the statements, so that no request builds SQL: once for each of the places of connections. */
+  /** Prepares the statements once for each place of a connection, so that no request builds SQL. */
   prepare: (database: Database) => Statements
 }
 
@@ -114,8 +114,8 @@ export function createPostgres<Statements>({
 }
 
 /**
- * What drizzle uses of a client to prepare and run statements. Preparing all of them costs as much as
- * connecting, so it is done once for each place and not for each connection.
+ * What drizzle uses of a client to prepare and run statements. Preparing all of them costs as much
+ * as connecting, so it is done once for each place and not for each connection.
  */
 function asWhole(client: Client): Sql {
   return { ...client, options: { parsers: {}, serializers: {} } } as unknown as Sql

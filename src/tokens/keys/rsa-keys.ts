@@ -1,8 +1,8 @@
 import type { JsonWebKey } from 'node:crypto'
 
 /**
- * RFC 7518 §3.3 requires at least 2048 bits. With more than 4096, the signature of each login would
- * block the event loop too long.
+ * RFC 7518 §3.3 requires at least 2048 bits. With more than 4096, signing the token of each login
+ * would block the event loop too long.
  */
 const BITS = { min: 2048, max: 4096 }
 
