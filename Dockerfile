@@ -8,7 +8,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Without clients/, which sibling services install.
 RUN npm ci --ignore-scripts --workspaces=false
-COPY tsconfig.json tsconfig.build.json bundle.mjs empty-database.mjs ./
+COPY tsconfig.json tsconfig.build.json bundle.mjs empty-database.mjs outdated.mjs ./
 COPY src src
 RUN npm run build:service && npm prune --omit=dev --ignore-scripts --workspaces=false
 

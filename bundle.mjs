@@ -4,7 +4,7 @@
  * them. Every `npm start` waits for this script, so it is plain JavaScript, and does nothing when
  * nothing has changed.
  */
-import { statSync } from 'node:fs'
+import { isOutdated } from './outdated.mjs'
 
 const BUNDLE = 'dist/auth-service.js'
 
@@ -30,7 +30,7 @@ const SEPARATE = [
   '@zxcvbn-ts/language-common',
 ]
 
-if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(BUNDLE))) {
+if (isOutdated(BUNDLE, SIGNS_OF_CHANGE)) {
   const { build } = await import('esbuild')
   await build({
     entryPoints: ['src/cli.ts'],
@@ -46,9 +46,4 @@ if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(BUNDLE))) {
     },
     logLevel: 'warning',
   })
-}
-
-/** NaN for a missing file: no comparison with it is true. */
-function changedAt(path) {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
 }

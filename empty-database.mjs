@@ -3,8 +3,9 @@
  * start of embedded mode unpacks. That runs initdb in WebAssembly, which takes seconds and 600 MB.
  * Skipped unless PGlite may have changed.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
+import { isOutdated } from './outdated.mjs'
 
 const ARCHIVE = 'dist/empty-database.tar.gz'
 const WORKSHOP = 'dist/empty-database'
@@ -12,7 +13,7 @@ const WORKSHOP = 'dist/empty-database'
 /** Newer than an outdated archive. */
 const SIGNS_OF_CHANGE = ['node_modules/.package-lock.json', 'empty-database.mjs']
 
-if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(ARCHIVE))) {
+if (isOutdated(ARCHIVE, SIGNS_OF_CHANGE)) {
   // Code that runs once is not worth optimising.
   setFlagsFromString('--no-wasm-tier-up')
   setFlagsFromString('--no-wasm-dynamic-tiering')
@@ -31,9 +32,4 @@ if (!SIGNS_OF_CHANGE.every((path) => changedAt(path) < changedAt(ARCHIVE))) {
   await tar.create({ file, cwd: data, gzip: true, portable: true }, readdirSync(data))
   renameSync(file, ARCHIVE)
   rmSync(WORKSHOP, { recursive: true })
-}
-
-/** NaN for a missing file: no comparison with it is true. */
-function changedAt(path) {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
 }
