@@ -11,6 +11,7 @@ import { findProgram, until } from '../test/support/servers.js'
 import { IDENTIFY, load, type Tokens } from './load.js'
 import { NAMES_FOR_PERF, type Share, sample } from './perf.js'
 import { type Program, startBaseline, startInFiles } from './programs.js'
+import { wholeNumber } from './terminal.js'
 import { createWorld, type World } from './world.js'
 
 const USAGE = `Usage: npm run profile -- [options]
@@ -27,7 +28,7 @@ const WARM_UP_SECONDS = 3
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string' },
     out: { type: 'string', default: 'bench/results/profile' },
     help: { type: 'boolean', default: false },
   },
@@ -37,6 +38,7 @@ if (values.help) {
   process.exit(0)
 }
 
+const seconds = wholeNumber(values.seconds, 10, USAGE)
 const directory = resolve(values.out)
 mkdirSync(directory, { recursive: true })
 const world = await createWorld()
@@ -44,7 +46,6 @@ try {
   await world.growTo(2000)
   const userIds = Array.from({ length: 2000 }, (_, index) => index + 1)
   const tokens = { userIds, texts: userIds.map(world.token) }
-  const seconds = Number(values.seconds)
   if (findProgram('perf')) for (const line of await timeTables(world, tokens, seconds)) console.log(line)
   else console.log('No table of where the time goes: perf is not installed (Debian: linux-perf).')
   console.log()

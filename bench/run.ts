@@ -21,6 +21,7 @@ import {
   type Series,
 } from './measures.js'
 import { figureTable, loadTable, machine, picture } from './report.js'
+import { progress, wholeNumber } from './terminal.js'
 import { createWorld } from './world.js'
 
 const USAGE = `Usage: npm run bench -- [options]
@@ -44,8 +45,8 @@ const { values } = parseArgs({
 })
 const { quick } = values
 const effort: Effort = {
-  rounds: wholeNumber(values.rounds, quick ? 3 : 10),
-  seconds: wholeNumber(values.seconds, quick ? 1 : 2),
+  rounds: wholeNumber(values.rounds, quick ? 3 : 10, USAGE),
+  seconds: wholeNumber(values.seconds, quick ? 1 : 2, USAGE),
   warmUpSeconds: quick ? 1 : 2,
   progress,
 }
@@ -109,17 +110,6 @@ function save(directory: string): void {
   writeFileSync(join(directory, 'requests.svg'), picture(checks, machine()))
 }
 
-function wholeNumber(given: string | undefined, otherwise: number): number {
-  if (given === undefined) return otherwise
-  if (/^[1-9]\d{0,3}$/.test(given)) return Number(given)
-  process.stderr.write(USAGE)
-  process.exit(2)
-}
-
 function seconds(): number {
   return Math.round((performance.now() - began) / 1000)
-}
-
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }

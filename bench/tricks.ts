@@ -22,6 +22,7 @@ import {
 } from './measures.js'
 import { type Program, startService } from './programs.js'
 import { machine } from './report.js'
+import { progress, wholeNumber } from './terminal.js'
 import { createWorld, type World } from './world.js'
 
 const USAGE = `Usage: npm run bench:tricks -- [options]
@@ -154,9 +155,9 @@ const TRICKS: Trick[] = [
 
 const { values: options } = parseArgs({
   options: {
-    processes: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '2' },
+    processes: { type: 'string' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
     only: { type: 'string', default: '' },
     help: { type: 'boolean', default: false },
   },
@@ -166,17 +167,18 @@ if (options.help) {
   process.exit(0)
 }
 const effort = {
-  rounds: Number(options.rounds),
-  seconds: Number(options.seconds),
+  rounds: wholeNumber(options.rounds, 5, USAGE),
+  seconds: wholeNumber(options.seconds, 2, USAGE),
   warmUpSeconds: 2,
-  progress: (text: string) => void process.stderr.write(`${text}\n`),
+  progress,
 }
+const processes = wholeNumber(options.processes, 3, USAGE)
 const chosen = TRICKS.filter(({ name }) => name.includes(options.only))
 const world = await createWorld()
 try {
   await world.growTo(LOGGING_IN + USERS)
   const found = new Map<Trick, number[]>(chosen.map((trick) => [trick, []]))
-  for (let turn = 0; turn < Number(options.processes); turn++) {
+  for (let turn = 0; turn < processes; turn++) {
     for (const [figure, question] of Object.entries({ identify: IDENTIFY, introspect: INTROSPECT })) {
       const tricks = chosen.filter((trick) => trick.figure === figure)
       for (const [trick, values] of await compareRates(world, question, tricks))
