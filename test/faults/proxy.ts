@@ -7,7 +7,7 @@ export interface TcpProxy {
   accepted(): number
   /** How many connections are open. */
   connected(): number
-  /** Sends new connections elsewhere and cuts the old ones. */
+  /** Sends new connections elsewhere. */
   retarget(port: number): void
   cut(): void
   close(): void
@@ -57,7 +57,6 @@ export async function startProxy(target: number, passes: Passes = () => true): P
     connected: () => open.size / 2,
     retarget(port) {
       current = port
-      cut()
     },
     cut,
     close() {

@@ -20,7 +20,8 @@ export interface RedisConnections {
  * second.
  *
  * A demoted master refuses writes with READONLY. The writer reconnects until it finds the new
- * master. Then the reader reconnects too, which could otherwise keep reading outdated entries.
+ * master. Then the reader leaves the old one, where it would keep reading outdated entries. Where
+ * the old one is master again, it stays: checks would fail while it reconnects.
  */
 export function createRedis(address: RedisSettings): RedisConnections {
   let demoted = false
@@ -31,13 +32,18 @@ export function createRedis(address: RedisSettings): RedisConnections {
     return 1
   })
   writer.on('ready', async () => {
-    if (!demoted || !(writer instanceof Redis)) return
-    const [role] = await writer.role().catch(() => [])
-    if (role !== 'master') return
+    if (!demoted || !(await isAtMaster(writer))) return
     demoted = false
-    reader.disconnect(true)
+    if (!(await isAtMaster(reader))) reader.disconnect(true)
   })
   return { reader, writer }
+}
+
+/** Never of a cluster, whose own redirections lead to the new master. */
+async function isAtMaster(redis: RedisClient): Promise<boolean> {
+  if (!(redis instanceof Redis)) return false
+  const [role] = await redis.role().catch(() => [])
+  return role === 'master'
 }
 
 /** Options that all modes share. */

@@ -148,6 +148,7 @@ function staleReplica(): Scenario {
     heal: async ({ world }) => {
       const parts = replicas.get(world)
       parts?.proxy.retarget(parts.replica.port)
+      parts?.proxy.cut()
       if (parts) world.redisClient.options.port = parts.replica.port
     },
     also: async ({ world }) => {
