@@ -26,8 +26,5 @@ USER node
 EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=2s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# A smaller young generation makes checks slower, a larger one the process larger. With the memory
-# reducer, V8 drops compiled code in quiet times, and checks stay slower. Figures:
-# docs/performance.md.
-ENTRYPOINT ["node", "--max-semi-space-size=16", "--no-memory-reducer", "/app/dist/auth-service.js"]
+ENTRYPOINT ["node", "/app/dist/auth-service.js"]
 CMD ["serve"]

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { freePort, until } from '../test/support/servers.js'
 import {
@@ -21,13 +20,13 @@ export interface Program extends Running {
 // A process in a session of its own does not receive Ctrl-C.
 endOnSignals()
 
-/** Starts the service as the image runs it. `nodeArgs` are added before the program. */
+/** Starts the service. `nodeArgs` come before the program. */
 export function startService(
   env: NodeJS.ProcessEnv,
   nodeArgs: string[] = [],
   program = CLI,
 ): Promise<Program> {
-  return start([...nodeArgsOfImage(), ...nodeArgs, program, 'serve'], {
+  return start([...nodeArgs, program, 'serve'], {
     USER_ACTION_LOG: '/dev/null',
     ...env,
   })
@@ -36,14 +35,6 @@ export function startService(
 /** Starts the service without the bundle, so that a profile shows the file of each function. */
 export function startInFiles(env: NodeJS.ProcessEnv, nodeArgs: string[]): Promise<Program> {
   return startService(env, nodeArgs, fileURLToPath(new URL('../dist/cli.js', import.meta.url)))
-}
-
-function nodeArgsOfImage(): string[] {
-  const dockerfile = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8')
-  const entrypoint: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]')
-  const args = entrypoint.slice(1, -1)
-  if (args.length === 0) throw new Error('Dockerfile: no ENTRYPOINT with arguments for Node.js')
-  return args
 }
 
 /** Starts one of the programs that the service is compared with. */

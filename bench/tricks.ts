@@ -4,10 +4,10 @@
  * least 5 % of a promised figure.
  */
 import { parseArgs } from 'node:util'
-import { type Edit, plant } from '../test/mutants/plant.js'
+import { plant } from '../test/mutants/plant.js'
 import { markdownTable } from '../test/support/markdown-table.js'
 import { median } from './figures.js'
-import { IDENTIFY, INTROSPECT, load, type Question } from './load.js'
+import { IDENTIFY, INTROSPECT, load, type Question, type Tokens } from './load.js'
 import {
   BCRYPT_COST,
   bcryptRate,
@@ -20,9 +20,10 @@ import {
   tokensOf,
   USERS,
 } from './measures.js'
-import { type Program, startService } from './programs.js'
+import { type Program, startInFiles, startService } from './programs.js'
 import { machine } from './report.js'
 import { progress, wholeNumber } from './terminal.js'
+import { TRICKS, type Trick } from './trick-list.js'
 import { createWorld, type World } from './world.js'
 
 const USAGE = `Usage: npm run bench:tricks -- [options]
@@ -33,125 +34,32 @@ const USAGE = `Usage: npm run bench:tricks -- [options]
   --only TEXT    tricks whose name holds this text
 `
 
-interface Trick {
-  name: string
-  /** The figure that it should improve. */
-  figure: 'identify' | 'introspect' | 'flood'
-  /** Edits that remove it from the built code. */
-  edits?: Edit[]
-  /** Arguments that remove it from the command line. */
-  nodeArgs?: string[]
+const MILLION = 1_000_000
+
+/** Different tokens after which the memory is read, by at least twice as many requests. */
+const MANY_TOKENS = 100_000
+
+/** What each figure is called, and how it is measured, in this order: the last ones add users. */
+const FIGURES = {
+  identify: {
+    name: 'identify/s',
+    compare: (world: World, tricks: Trick[]) => compareRates(world, tricks, IDENTIFY, tokensOf(world)),
+  },
+  introspect: {
+    name: 'introspect/s',
+    compare: (world: World, tricks: Trick[]) => compareRates(world, tricks, INTROSPECT, tokensOf(world)),
+  },
+  flood: { name: 'p99 in a flood of logins', compare: compareFloods },
+  start: { name: 'seconds to listening', compare: compareStarts },
+  memory: { name: 'memory after 100,000 tokens', compare: compareMemory },
+  million: {
+    name: 'identify/s with a million users',
+    compare: async (world: World, tricks: Trick[]) => {
+      await world.growTo(LOGGING_IN + MILLION, (users) => progress(`${users} of ${MILLION} users`))
+      return compareRates(world, tricks, IDENTIFY, tokensOf(world, USERS, MILLION / USERS))
+    },
+  },
 }
-
-const V8 = 'v8.js'
-
-const TRICKS: Trick[] = [
-  {
-    name: 'rows are looked for at their ctid',
-    figure: 'identify',
-    edits: [
-      {
-        file: 'stores/postgres/entries.js',
-        find: 'ctids.length === userIds.length ?',
-        replace: 'ctids.length < 0 ?',
-      },
-    ],
-  },
-  {
-    name: 'tokens are remembered by 30 bits',
-    figure: 'identify',
-    edits: [{ file: 'tokens/tokens.js', find: 'placeOf(token);', replace: 'token;' }],
-  },
-  {
-    name: 'header names are compared by a loop',
-    figure: 'identify',
-    edits: [
-      {
-        file: 'http/repeated-header.js',
-        find: 'let found = 0;',
-        replace:
-          'return rawHeaders.filter((sent, index) => index % 2 === 0 && sent.toLowerCase() === name).length > 1;\n    let found = 0;',
-      },
-    ],
-  },
-  {
-    name: 'all settings of V8',
-    figure: 'identify',
-    edits: [{ file: 'process/serve.js', find: 'tuneV8();', replace: '' }],
-    nodeArgs: ['--memory-reducer'],
-  },
-  ...['--no-flush-bytecode', '--no-allocation-site-pretenuring', '--no-parallel-scavenge'].map((flag) => ({
-    name: flag,
-    figure: 'identify' as const,
-    edits: [{ file: V8, find: `setFlagsFromString('${flag}');`, replace: '' }],
-  })),
-  {
-    name: '--heap-growing-percent',
-    figure: 'identify',
-    edits: [
-      {
-        file: V8,
-        find: `setFlagsFromString(\`--heap-growing-percent=\${HEAP_GROWTH_PERCENT}\`);`,
-        replace: '',
-      },
-    ],
-  },
-  {
-    name: '--max-inlined-bytecode-size',
-    figure: 'identify',
-    edits: [
-      {
-        file: V8,
-        find: `setFlagsFromString(\`--max-inlined-bytecode-size=\${INLINED_BYTES.each}\`);`,
-        replace: '',
-      },
-      {
-        file: V8,
-        find: `setFlagsFromString(\`--max-inlined-bytecode-size-cumulative=\${INLINED_BYTES.together}\`);`,
-        replace: '',
-      },
-    ],
-  },
-  {
-    name: 'the pinned TickObject',
-    figure: 'identify',
-    edits: [{ file: V8, find: '    keepTick();', replace: '' }],
-  },
-  { name: '--no-memory-reducer', figure: 'identify', nodeArgs: ['--memory-reducer'] },
-  {
-    name: 'service clients are recalled',
-    figure: 'introspect',
-    edits: [
-      {
-        file: 'http/hooks/require-client.js',
-        find: 'serviceClients.recall(authorizationOf(request))',
-        replace: 'undefined',
-      },
-    ],
-  },
-  {
-    name: 'late questions are asked again',
-    figure: 'flood',
-    edits: [
-      {
-        file: 'stores/postgres/postgres.js',
-        find: 'soonest(() => checks.ask(() => question(checks.client)), askAnother)',
-        replace: 'checks.ask(() => question(checks.client))',
-      },
-    ],
-  },
-  {
-    name: 'hashing gives way',
-    figure: 'flood',
-    edits: [
-      {
-        file: 'passwords/password-worker.js',
-        find: 'Date.now = clockThatGivesWay(workerData);',
-        replace: '',
-      },
-    ],
-  },
-]
 
 const { values: options } = parseArgs({
   options: {
@@ -177,47 +85,43 @@ const chosen = TRICKS.filter(({ name }) => name.includes(options.only))
 const world = await createWorld()
 try {
   await world.growTo(LOGGING_IN + USERS)
-  const found = new Map<Trick, number[]>(chosen.map((trick) => [trick, []]))
-  for (let turn = 0; turn < processes; turn++) {
-    for (const [figure, question] of Object.entries({ identify: IDENTIFY, introspect: INTROSPECT })) {
-      const tricks = chosen.filter((trick) => trick.figure === figure)
-      for (const [trick, values] of await compareRates(world, question, tricks))
-        found.get(trick)?.push(...values)
+  const rows: string[][] = []
+  for (const [figure, { name, compare }] of Object.entries(FIGURES)) {
+    const tricks = chosen.filter((trick) => trick.figure === figure)
+    if (tricks.length === 0) continue
+    const found = new Map(tricks.map((trick): [Trick, number[]] => [trick, []]))
+    for (let turn = 0; turn < processes; turn++) {
+      for (const [trick, values] of await compare(world, tricks)) found.get(trick)?.push(...values)
     }
-    for (const trick of chosen.filter(({ figure }) => figure === 'flood')) {
-      found.get(trick)?.push(...(await compareFlood(world, trick)))
-    }
+    for (const [trick, values] of found) rows.push([trick.name, name, ...summary(values)])
   }
-  const rows = [...found].map(([{ name, figure }, values]) => [
-    name,
-    figure === 'flood' ? 'p99 in a flood of logins' : `${figure}/s`,
-    `${median(values).toFixed(3)} (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`,
-    String(values.length),
-  ])
-  console.log(
-    markdownTable(['trick', 'figure', 'without it, of what it is with it', 'rounds'], rows).join('\n'),
-  )
+  const heads = ['trick', 'figure', 'without it, of what it is with it', 'rounds']
+  console.log(markdownTable(heads, rows).join('\n'))
   console.log(`\n${machine()}`)
 } finally {
   await world.stop()
 }
 
-function startWithout(world: World, { edits = [], nodeArgs = [] }: Partial<Trick>): Promise<Program> {
-  return startService({ ...world.env, BCRYPT_COST, LOGIN_MAX_FAILURES: '100' }, nodeArgs, plant(edits))
+function summary(values: number[]): string[] {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2))
+  return [`${median(values).toFixed(3)} (${least}–${most})`, String(values.length)]
+}
+
+function startWithout(world: World, { edits }: Pick<Trick, 'edits'>): Promise<Program> {
+  return startService({ ...world.env, BCRYPT_COST, LOGIN_MAX_FAILURES: '100' }, [], plant(edits))
 }
 
 /** The rate without each trick, relative to the rate with all tricks. */
 async function compareRates(
   world: World,
-  question: Question,
   tricks: Trick[],
+  question: Question,
+  tokens: Tokens,
 ): Promise<Map<Trick, number[]>> {
-  if (tricks.length === 0) return new Map()
-  const tokens = tokensOf(world)
   const programs: Program[] = []
   try {
     const contenders: Contender[] = []
-    for (const trick of [{ name: 'all tricks' }, ...tricks]) {
+    for (const trick of [{ name: 'all tricks', edits: [] }, ...tricks]) {
       const program = await startWithout(world, trick)
       programs.push(program)
       contenders.push({ name: trick.name, program, question, tokens })
@@ -230,14 +134,13 @@ async function compareRates(
 }
 
 /** The p99 of checks in a flood of logins without a trick, relative to the p99 with it. */
-async function compareFlood(world: World, trick: Trick): Promise<number[]> {
+async function compareFloods(world: World, tricks: Trick[]): Promise<Map<Trick, number[]>> {
   const tokens = tokensOf(world)
   const perSecond = 10 * (await bcryptRate(1)) * HASHING_THREADS
-  const programs = await Promise.all([startWithout(world, {}), startWithout(world, trick)])
-  try {
+  return eachBesideAll(world, tricks, async ({ name }, programs) => {
     const values: number[] = []
     for (let round = 0; round <= effort.rounds; round++) {
-      effort.progress(`${trick.name}: flood ${round} of ${effort.rounds}`)
+      effort.progress(`${name}: flood ${round} of ${effort.rounds}`)
       const p99s: number[] = []
       for (const program of programs) {
         const flood = startFlood(world, program, perSecond)
@@ -250,7 +153,59 @@ async function compareFlood(world: World, trick: Trick): Promise<number[]> {
       if (round > 0) values.push(without / withIt)
     }
     return values
-  } finally {
-    await Promise.all(programs.map((program) => program.stop()))
+  })
+}
+
+/** The memory of a process without a trick, relative to one with it. */
+async function compareMemory(world: World, tricks: Trick[]): Promise<Map<Trick, number[]>> {
+  await world.growTo(LOGGING_IN + MANY_TOKENS)
+  const tokens = tokensOf(world, MANY_TOKENS)
+  return eachBesideAll(world, tricks, async ({ name }, programs) => {
+    const bytes: number[] = []
+    for (const program of programs) {
+      effort.progress(`${name}: ${MANY_TOKENS} different tokens`)
+      for (let asked = 0; asked < 2 * MANY_TOKENS; ) {
+        const { requestsPerSecond } = await load(program.url, IDENTIFY, tokens, { seconds: 5 })
+        asked += 5 * requestsPerSecond
+      }
+      bytes.push(program.memory())
+    }
+    const [withIt = Number.NaN, without = Number.NaN] = bytes
+    return [without / withIt]
+  })
+}
+
+/** The time to listening of the files, relative to that of the one file made of them. */
+async function compareStarts(world: World, tricks: Trick[]): Promise<Map<Trick, number[]>> {
+  const values: number[] = []
+  for (let round = 1; round <= effort.rounds; round++) {
+    effort.progress(`start: round ${round} of ${effort.rounds}`)
+    const times: number[] = []
+    for (const start of [startService, startInFiles]) {
+      const program = await start(world.env, [])
+      times.push(program.startMs)
+      await program.stop()
+    }
+    const [withIt = Number.NaN, without = Number.NaN] = times
+    values.push(without / withIt)
   }
+  return new Map(tricks.map((trick) => [trick, values]))
+}
+
+/** Compares a process with all tricks and one without a trick, for each trick. */
+async function eachBesideAll(
+  world: World,
+  tricks: Trick[],
+  compare: (trick: Trick, programs: Program[]) => Promise<number[]>,
+): Promise<Map<Trick, number[]>> {
+  const found = new Map<Trick, number[]>()
+  for (const trick of tricks) {
+    const programs = await Promise.all([startWithout(world, { edits: [] }), startWithout(world, trick)])
+    try {
+      found.set(trick, await compare(trick, programs))
+    } finally {
+      await Promise.all(programs.map((program) => program.stop()))
+    }
+  }
+  return found
 }

@@ -24,13 +24,8 @@ export const SECURITY_SCHEMES = {
 /** The OpenAPI `security` of a route that needs a token: either scheme. */
 export const TOKEN_REQUIRED: Record<string, []>[] = [{ bearer: [] }, { jwt: [] }]
 
-const SCHEME = /^(?:bearer|jwt) +/i
-
-/** The usual spelling: `startsWith` is cheaper than SCHEME. */
-const USUAL = 'Bearer '
-
-/** The comma, and every kind of space that Node's HTTP parser allows inside a value. */
-const SEPARATORS = [' ', ',', '\t', '\u00a0']
+/** The scheme, and exactly one word after it. Node's HTTP parser has trimmed the value. */
+const CREDENTIALS = /^(?:bearer|jwt) +([^\s,]+)$/i
 
 /**
  * The token in the Authorization header (RFC 6750 §2.1), under the scheme Bearer or JWT. Two such
@@ -40,16 +35,7 @@ const SEPARATORS = [' ', ',', '\t', '\u00a0']
  * @throws Refusal `token_missing` unless there is exactly one token.
  */
 export function presentedToken({ headers, rawHeaders }: IncomingMessage): string {
-  const token = credentials(headers.authorization ?? '')
+  const token = CREDENTIALS.exec(headers.authorization ?? '')?.[1]
   if (token === undefined || isRepeated(rawHeaders, 'authorization')) throw new Refusal('token_missing')
   return token
-}
-
-/** The single word after the scheme. Node's HTTP parser has already trimmed the value. */
-function credentials(value: string): string | undefined {
-  const start =
-    value.startsWith(USUAL) && value[USUAL.length] !== ' ' ? USUAL.length : SCHEME.exec(value)?.[0].length
-  if (start === undefined) return undefined
-  const token = value.slice(start)
-  return token === '' || SEPARATORS.some((separator) => token.includes(separator)) ? undefined : token
 }

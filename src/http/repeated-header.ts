@@ -7,7 +7,7 @@ export function isRepeated(rawHeaders: readonly string[], name: string): boolean
   let found = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const sent = rawHeaders[index] ?? ''
-    if (sent.length === name.length && (sent === name || sent.toLowerCase() === name)) found++
+    if (sent.length === name.length && sent.toLowerCase() === name) found++
   }
   return found > 1
 }

@@ -27,13 +27,8 @@ export function createCheck({ accounts, registry, tokens, passwords, recovery }:
    * @throws Refusal that says why not; `token_invalid` and `token_expired` without asking a store.
    * @throws Unavailable when either store did not answer.
    */
-  function identify(token: string): Promise<VerifiedToken> {
-    // Not async: an async function would add one promise to every check.
-    try {
-      return check(inspect(token))
-    } catch (refusal) {
-      return Promise.reject(refusal)
-    }
+  async function identify(token: string): Promise<VerifiedToken> {
+    return check(inspect(token))
   }
 
   /** Verifies the token alone, without a store. @throws Refusal `token_invalid`, `token_expired` */

@@ -7,8 +7,7 @@ import fp from 'fastify-plugin'
 export const ignoreBody = fp(async (scope) => {
   scope.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
     // Without these headers Fastify sees no body, and Node discards what arrives after the answer.
-    // `delete` turns headers into a dictionary-mode object: only when present. Constant names, not
-    // a loop: a keyed lookup with varying names is megamorphic.
+    // `delete` turns headers into a dictionary-mode object: only when present.
     if (headers['content-type'] !== undefined) delete headers['content-type']
     if (headers['content-length'] !== undefined) delete headers['content-length']
     if (headers['transfer-encoding'] !== undefined) delete headers['transfer-encoding']

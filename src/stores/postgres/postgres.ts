@@ -9,7 +9,6 @@ import { OperatorError } from '../../refusals/operator-error.js'
 import { describe } from '../failures.js'
 import { createStoreCall, isBug, STORE_LIMIT_MS, type StoreLog } from '../store-call.js'
 import { hasOwnSessions, type PostgresAddress } from './address.js'
-import { createAskAgain } from './ask-again.js'
 import { type ConnectionSettings, openConnection, RefusedByPostgres } from './connection.js'
 import { type Client, createLender, createPlace } from './connections.js'
 import * as tables from './schema.js'
@@ -66,8 +65,7 @@ export interface Postgres<Statements> {
   run<T>(statement: (statements: Statements) => Promise<T>, limitMs?: number): Promise<T>
   /**
    * Asks a question that changes nothing and waits for no lock, within STORE_LIMIT_MS. It is
-   * pipelined with other questions, and hedged over another connection when the answer is late.
-   * @throws Unavailable
+   * pipelined with other questions. @throws Unavailable
    */
   check<T>(question: (client: Client) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -93,7 +91,6 @@ export function createPostgres<Statements>({
     isEmbedded ? 1 : MOST_CONNECTIONS,
   )
   const checks = newPlace()
-  const soonest = createAskAgain()
   const call = createStoreCall({ store: 'postgres', log, meansAway })
 
   return { run, check, close }
@@ -103,9 +100,8 @@ export function createPostgres<Statements>({
   }
 
   function check<T>(question: (client: Client) => Promise<T>): Promise<T> {
-    const askAnother = () => others.lend(({ client }) => question(client), STORE_LIMIT_MS)
-    if (isEmbedded) return call(askAnother)
-    return call(() => soonest(() => checks.ask(() => question(checks.client)), askAnother))
+    if (isEmbedded) return call(() => others.lend(({ client }) => question(client), STORE_LIMIT_MS))
+    return call(() => checks.ask(() => question(checks.client)))
   }
 
   async function close(): Promise<void> {
