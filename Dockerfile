@@ -25,6 +25,6 @@ COPY drizzle drizzle
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=5s --timeout=2s --start-period=10s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD node /app/dist/health-check.js $PORT
 ENTRYPOINT ["node", "/app/dist/auth-service.js"]
 CMD ["serve"]
