@@ -12,7 +12,7 @@ import { tuneV8 } from '../v8.js'
 import { createDemoAccount } from './demo-account.js'
 import { warnOfExposure } from './exposure.js'
 import { listen } from './listen.js'
-import { closesWithTerminal, endBy, signalsThatDoNotClose } from './signals.js'
+import { closesWithTerminal, endBy, onStop, signalsHandledElsewhere } from './signals.js'
 import { obeySupervisor, supervise } from './supervisor.js'
 import { welcome } from './welcome.js'
 
@@ -39,11 +39,11 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     {
       delay: shutdownSeconds * 1000,
       logger: false,
-      skip: signalsThatDoNotClose(config),
+      skip: signalsHandledElsewhere(config),
     },
     async ({ err, signal }) => {
       if (err) log.fatal({ err }, 'unexpected error: closing')
-      else log.info(`${signal ?? 'told to stop'}: closing`)
+      if (signal) log.info(`${signal}: closing`)
       await closeAll()
       if (signal === 'SIGHUP') endBy(signal)
     },
@@ -53,7 +53,12 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     readKeysAgain()
     reopenLog()
   }
-  if (cluster.isWorker) obeySupervisor({ stop: close, hangUp })
+  const stop = (reason: string) => {
+    log.info(`${reason}: closing`)
+    void close()
+  }
+  if (cluster.isWorker) obeySupervisor({ stop: () => stop('told to stop'), hangUp })
+  else onStop(stop)
   if (!closesWithTerminal(config)) process.on('SIGHUP', hangUp)
 
   try {

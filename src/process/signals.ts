@@ -11,11 +11,30 @@ export function endBy(signal: 'SIGHUP'): void {
   process.kill(process.pid, signal)
 }
 
-/** Signals that do something other than close the service. */
-export function signalsThatDoNotClose(config: Config): ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] {
-  // A worker listens to its supervisor instead.
-  if (cluster.isWorker) return ['SIGINT', 'SIGTERM', 'SIGHUP']
-  return closesWithTerminal(config) ? [] : ['SIGHUP']
+/**
+ * A signal that follows the first one within this time, in milliseconds, is the same one: a terminal
+ * sends SIGINT to npm and to this process, and npm passes it on. So does systemd with SIGTERM.
+ */
+const SAME_SIGNAL_MS = 1000
+
+const STOPS = ['SIGINT', 'SIGTERM'] as const
+
+/** Signals that onStop or a supervisor handles, or that do not close the service. */
+export function signalsHandledElsewhere(config: Config): ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] {
+  return cluster.isWorker || !closesWithTerminal(config) ? [...STOPS, 'SIGHUP'] : [...STOPS]
+}
+
+/** Calls `stop` at the first SIGINT or SIGTERM. A later one ends the process at once. */
+export function onStop(stop: (signal: NodeJS.Signals) => void): void {
+  let first: number | undefined
+  for (const signal of STOPS) {
+    process.on(signal, () => {
+      if (first === undefined) {
+        first = performance.now()
+        stop(signal)
+      } else if (performance.now() - first > SAME_SIGNAL_MS) process.exit(1)
+    })
+  }
 }
 
 /**

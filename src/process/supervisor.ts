@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
+import { onStop } from './signals.js'
 
 /** How often a worker reports that its event loop turns, in milliseconds. */
 const BEAT_MS = 1000
@@ -44,11 +45,18 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
     for (const worker of heard.keys()) if (worker.isConnected()) worker.send(HANG_UP)
   })
   const delay = (shutdownSeconds + 1) * 1000
-  closeWithGrace({ delay, logger: false, skip: ['SIGHUP'] }, async ({ err, signal }) => {
-    if (err) log.fatal({ err }, 'unexpected error: closing')
-    else log.info(`${signal}: closing ${heard.size} processes`)
-    closing = true
-    await Promise.all([...heard.keys()].map(close))
+  const { close } = closeWithGrace(
+    { delay, logger: false, skip: ['SIGINT', 'SIGTERM', 'SIGHUP'] },
+    async ({ err, signal }) => {
+      if (err) log.fatal({ err }, 'unexpected error: closing')
+      if (signal) log.info(`${signal}: closing ${heard.size} processes`)
+      closing = true
+      await Promise.all([...heard.keys()].map(end))
+    },
+  )
+  onStop((signal) => {
+    log.info(`${signal}: closing ${heard.size} processes`)
+    void close()
   })
 
   const first = start()
@@ -92,7 +100,7 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
   }
 }
 
-async function close(worker: Worker): Promise<void> {
+async function end(worker: Worker): Promise<void> {
   const ended = once(worker, 'exit')
   worker.process.kill('SIGTERM')
   const [code] = await ended
