@@ -41,7 +41,7 @@ import { createUsers } from './users/users.js'
 interface Needs {
   config: Config
   keys: KeyRing
-  stores: Pick<Stores, 'accounts' | 'serviceClients' | 'places' | 'registry' | 'counts' | 'redis'>
+  stores: Pick<Stores, 'accounts' | 'serviceClients' | 'places' | 'registry' | 'counts' | 'redis' | 'probes'>
   actions: Pick<ActionLog, 'record'>
   log: FastifyBaseLogger
 }
@@ -89,7 +89,7 @@ async function registerRoutes(
   { config, keys, stores, actions, log }: Needs,
   { sessions, serviceClients, users, throttle }: ReturnType<typeof createSubjects>,
 ): Promise<void> {
-  const { accounts, registry, redis } = stores
+  const { probes } = stores
   const region = config.defaultRegion
 
   await app.register(async function anyone(scope) {
@@ -98,9 +98,7 @@ async function registerRoutes(
     await scope.register(verify, { sessions })
     await scope.register(jwks, { keys })
     await scope.register(livez)
-    await scope.register(readyz, {
-      stores: { postgres: accounts.ping, ...(redis && { redis: registry.ping }) },
-    })
+    await scope.register(readyz, { stores: probes })
   })
 
   await app.register(async function tokenHolders(scope) {

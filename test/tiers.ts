@@ -38,6 +38,7 @@ export const TIERS = {
   topologies: {
     about: 'Redis Cluster and Sentinel, PgBouncer, stores with the fewest rights',
     files: [
+      'test/stores/infrastructure.test.ts',
       'test/stores/least-privilege.test.ts',
       'test/stores/redis-tls-topologies.test.ts',
       'test/stores/topologies.test.ts',

@@ -20,6 +20,7 @@ export async function openapiDocument({ yaml }: { yaml: boolean }): Promise<stri
       registry: createMemorySessionRegistry(),
       counts: createMemoryAttemptCounts(),
       redis: undefined,
+      probes: { postgres: async () => undefined },
     },
     actions: { record: () => undefined },
     log,

@@ -5,7 +5,7 @@ import { OperatorError } from '../refusals/operator-error.js'
 import { wasDamaged } from '../text/utf8.js'
 import { addressRanges, type Environment, listed, parseEnvironment, SETTINGS } from './environment.js'
 import { readSecretFiles } from './secret-files.js'
-import { checkPostgresTls } from './store-urls/postgres.js'
+import { checkPostgresParameters } from './store-urls/postgres.js'
 import { type RedisServers, readRedisServers } from './store-urls/redis.js'
 
 /**
@@ -17,13 +17,17 @@ export interface DatabaseSettings {
   readonly pooling: 'session' | 'transaction'
 }
 
-/**
- * Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master
- * `sentinelName`.
- */
+/** Where Redis is: one server, the nodes of a cluster, or the sentinels that know the master. */
 export interface RedisSettings extends RedisServers {
   readonly mode: 'single' | 'cluster' | 'sentinel'
-  readonly sentinelName: string | undefined
+  /** With sentinels: the master's name, and their own credentials. Those in the URL are Redis's. */
+  readonly sentinel: Sentinel | undefined
+}
+
+interface Sentinel {
+  readonly name: string
+  readonly username: string | undefined
+  readonly password: string | undefined
 }
 
 /** Where the data is: in this process and one directory, or on servers. */
@@ -42,13 +46,14 @@ export type Config = ReturnType<typeof configOf>
  */
 export function loadConfig(environment: NodeJS.ProcessEnv, { signs = true } = {}): Config {
   const problems: string[] = []
+  hideDriverVariables(environment)
   const given = withoutEmpty(environment)
   requireUtf8(given, problems)
   readSecretFiles(given, problems)
   const env = parseEnvironment(given, problems)
   requireStoresAndKey(given, { signs }, problems)
   requireNarrowRanges(given.TRUST_PROXY ?? '', problems)
-  if (env?.DATABASE_URL) checkPostgresTls(env.DATABASE_URL, complaintsAbout('DATABASE_URL', problems))
+  if (env?.DATABASE_URL) checkPostgresParameters(env.DATABASE_URL, complaintsAbout('DATABASE_URL', problems))
   const redis = env && readRedisServers(listed(env.REDIS_URL ?? ''), complaintsAbout('REDIS_URL', problems))
   if (env && redis) requireFittingSettings(env, redis, problems)
   if (problems.length > 0 || !env || !redis)
@@ -66,7 +71,7 @@ function configOf(env: Environment, redis: RedisServers) {
         ? {
             kind: 'servers',
             database: { url: env.DATABASE_URL, pooling: env.DATABASE_POOLING },
-            redis: { mode: env.REDIS_MODE, ...redis, sentinelName: env.REDIS_SENTINEL_NAME },
+            redis: { mode: env.REDIS_MODE, ...redis, sentinel: sentinelOf(env) },
           }
         : { kind: 'embedded', dataDir: resolve(env.DATA_DIR) },
     ),
@@ -94,6 +99,11 @@ function configOf(env: Environment, redis: RedisServers) {
     docs: env.DOCS === 'on',
     shutdownSeconds: env.SHUTDOWN_SECONDS,
   })
+}
+
+function sentinelOf(env: Environment): Sentinel | undefined {
+  const { REDIS_SENTINEL_NAME: name, REDIS_SENTINEL_USERNAME: username } = env
+  return name === undefined ? undefined : { name, username, password: env.REDIS_SENTINEL_PASSWORD }
 }
 
 /**
@@ -129,12 +139,22 @@ function requireFittingSettings(env: Environment, redis: RedisServers, problems:
   if (env.REDIS_MODE === 'sentinel' && !env.REDIS_SENTINEL_NAME) {
     problems.push('REDIS_SENTINEL_NAME: is missing (REDIS_MODE is sentinel)')
   }
+  if (env.REDIS_MODE !== 'sentinel') {
+    const unused = SENTINEL_SETTINGS.filter((name) => env[name])
+    problems.push(...unused.map((name) => `${name}: has no effect unless REDIS_MODE is sentinel`))
+  }
   if (isEmbedded(env) && env.WEB_CONCURRENCY > 1) {
     problems.push(
       'WEB_CONCURRENCY: several processes need DATABASE_URL and REDIS_URL: embedded stores live in one',
     )
   }
 }
+
+const SENTINEL_SETTINGS = [
+  'REDIS_SENTINEL_NAME',
+  'REDIS_SENTINEL_USERNAME',
+  'REDIS_SENTINEL_PASSWORD',
+] as const
 
 function requireNarrowRanges(trustProxy: string, problems: string[]): void {
   if (addressRanges(trustProxy).some((range) => range && isTooWide(range))) {
@@ -147,6 +167,14 @@ function requireNarrowRanges(trustProxy: string, problems: string[]): void {
 
 function isEmbedded(settings: Pick<Partial<Environment>, 'DATABASE_URL' | 'REDIS_URL'>): boolean {
   return !settings.DATABASE_URL && !settings.REDIS_URL
+}
+
+/**
+ * Deletes the variables of libpq, which the driver would read where DATABASE_URL says nothing. Those
+ * of somebody's shell would redirect or stop even the embedded PostgreSQL.
+ */
+function hideDriverVariables(environment: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(environment)) if (/^PG[A-Z_]+$/.test(name)) delete environment[name]
 }
 
 function complaintsAbout(name: string, problems: string[]): (problem: string) => void {

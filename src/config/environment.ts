@@ -26,7 +26,7 @@ const Environment = Type.Object({
   DATABASE_URL: Type.Optional(
     Type.String({
       format: 'postgres-url',
-      expected: `postgres://user:password@host:5432/database, ${ESCAPED}`,
+      expected: `postgres://user:password@host:5432/database with one host, ${ESCAPED}`,
     }),
   ),
   DATABASE_POOLING: Type.Union([Type.Literal('session'), Type.Literal('transaction')], {
@@ -45,6 +45,10 @@ const Environment = Type.Object({
   }),
   REDIS_SENTINEL_NAME: Type.Optional(
     Type.String({ expected: 'the name of the master that the sentinels watch' }),
+  ),
+  REDIS_SENTINEL_USERNAME: Type.Optional(Type.String({ expected: 'the user of the sentinels' })),
+  REDIS_SENTINEL_PASSWORD: Type.Optional(
+    Type.String({ minLength: 1, expected: 'the password of the sentinels' }),
   ),
   JWT_SECRET: Type.Optional(
     Type.String({

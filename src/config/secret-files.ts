@@ -7,7 +7,13 @@ import { parseStoreUrl } from './store-urls/grammar.js'
  * Settings that can also be read from a file named by `<NAME>_FILE`, as container secrets are
  * mounted.
  */
-export const FILE_SETTINGS = ['DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'JWT_PREVIOUS_SECRETS'] as const
+export const FILE_SETTINGS = [
+  'DATABASE_URL',
+  'REDIS_URL',
+  'REDIS_SENTINEL_PASSWORD',
+  'JWT_SECRET',
+  'JWT_PREVIOUS_SECRETS',
+] as const
 
 /**
  * Adds the contents of such files to the settings. `problems` gets one line for each that cannot be

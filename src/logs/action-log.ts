@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import { linesLost } from './log.js'
 import type { LogStream } from './log-stream.js'
 import type { Trouble } from './trouble.js'
@@ -47,6 +46,11 @@ export interface Facts {
   count?: number
 }
 
+interface TroubleLog {
+  error(text: string): void
+  warn(text: string): void
+}
+
 /** The origin of what the service says about itself. */
 const NOBODY: Origin = { url: null, method: 'service', ip: null, request_id: null }
 
@@ -58,7 +62,7 @@ export type ActionLog = ReturnType<typeof createActionLog>
  *
  * @param log is told of lines that cannot be written. Undefined if it writes to the same stream.
  */
-export function createActionLog(stream: LogStream, log?: Pick<Logger, 'error' | 'warn'>) {
+export function createActionLog(stream: LogStream, log?: TroubleLog) {
   if (log) stream.listen?.({ failing, mended })
   return { record, close: stream.close }
 

@@ -46,6 +46,8 @@ export interface AttemptCounts {
   succeed(key: string, counter: string): Promise<void>
   /** Forgets all counts of a key. */
   forget(key: string, limitMs?: number): Promise<void>
+  /** Does for nobody what a login does: whether it would succeed now. */
+  probe(): Promise<void>
 }
 
 /** The wait after this many failures, in milliseconds. */

@@ -46,7 +46,8 @@ export interface SessionRegistry {
    * {@link KEPT_AFTER_EXPIRY_MS}.
    */
   join(userId: number, entry: RegistryEntry, expiresAt: number, limitMs?: number): Promise<Joined>
-  ping(): Promise<void>
+  /** Does for nobody what the service does for users: whether it would succeed now. */
+  probe(): Promise<void>
 }
 
 /**

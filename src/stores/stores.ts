@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { StoreConfig } from '../config/config.js'
+import type { RedisSettings, StoreConfig } from '../config/config.js'
 import { OperatorError } from '../refusals/operator-error.js'
 import type { AttemptCounts } from './attempt-counts.js'
 import { createMemoryAttemptCounts } from './embedded/attempt-counts.js'
-import { joinEmbedded, openEmbedded } from './embedded/embedded.js'
+import { joinEmbedded, openEmbedded, requireEmbeddedData } from './embedded/embedded.js'
 import { createMemorySessionRegistry } from './embedded/session-registry.js'
-import { describe, isHopeless } from './failures.js'
+import { cureOf, describe, isHopeless } from './failures.js'
 import { prepareAccountStatements } from './postgres/account-statements.js'
 import { type Accounts, createAccounts } from './postgres/accounts.js'
 import type { PostgresAddress } from './postgres/address.js'
 import { createLoginPlaces, type LoginPlaces, preparePlaceStatements } from './postgres/login-places.js'
-import { createPostgres, migrate, reachPostgres, requireCurrentSchema } from './postgres/postgres.js'
+import { migrate, requireCurrentSchema } from './postgres/migrations.js'
+import { createPostgres } from './postgres/postgres.js'
 import {
   createServiceClientRows,
   prepareClientStatements,
@@ -20,7 +21,7 @@ import { createRedisAttemptCounts } from './redis/attempt-counts.js'
 import { closeRedis, createRedis, type RedisClient, reachRedis, requireNoEviction } from './redis/redis.js'
 import { createRedisSessionRegistry } from './redis/session-registry.js'
 import { joinState, type SessionRegistry } from './session-registry.js'
-import type { StoreLog } from './store-call.js'
+import { isBug, type StoreLog } from './store-call.js'
 
 /** How long the start waits for a store that does not answer yet, in milliseconds. */
 const START_LIMIT_MS = 60_000
@@ -36,29 +37,39 @@ export interface Stores {
   counts: AttemptCounts
   /** The connection for writing; undefined in embedded mode. */
   redis: RedisClient | undefined
+  /** Each store, by doing for nobody what the service does. Rejects with Unavailable. */
+  probes: { postgres: () => Promise<void>; redis?: () => Promise<void> }
   close(): Promise<void>
 }
 
+interface Manner {
+  /**
+   * Whether to use the embedded database of a process that has it open, and to make none. Only the
+   * service makes one.
+   */
+  isCommand?: boolean
+  /** How long to wait for a store that does not answer yet, in milliseconds. */
+  waitMs?: number
+}
+
 /**
- * Opens both stores and waits until they answer.
+ * Opens both stores and waits until they do what the service asks of them.
  *
- * @param beside whether to share an embedded database with the process that has it open, as
- *   commands do
  * @throws OperatorError with one line that says what is wrong
  */
 export function openStores(
   config: StoreConfig,
   log: StoreLog,
-  { beside = false }: { beside?: boolean } = {},
+  { isCommand = false, waitMs = START_LIMIT_MS }: Manner = {},
 ): Promise<Stores> {
-  return config.kind === 'embedded' ? openHere(config, log, beside) : openServers(config, log)
+  return config.kind === 'embedded' ? openHere(config, log, isCommand) : openServers(config, log, waitMs)
 }
 
 /** Migrates the schema of these stores. @throws OperatorError */
 export async function migrateStores(config: StoreConfig, log: StoreLog): Promise<void> {
   if (config.kind === 'embedded') {
     // openStores migrates an embedded database.
-    const stores = await openStores(config, log)
+    const stores = await openStores(config, log, { isCommand: true })
     await stores.close()
     return
   }
@@ -68,49 +79,59 @@ export async function migrateStores(config: StoreConfig, log: StoreLog): Promise
         'PostgreSQL itself and DATABASE_POOLING=session',
     )
   }
-  await waitFor('PostgreSQL', () => reachPostgres(config.database), log)
-  await migrate(config.database)
+  await waitFor({ store: 'PostgreSQL', log }, () => migrate(config.database))
 }
 
-async function openServers(config: StoreConfig & { kind: 'servers' }, log: StoreLog): Promise<Stores> {
-  const address = config.database
-  const redis = createRedis(config.redis)
+async function openServers(
+  config: StoreConfig & { kind: 'servers' },
+  log: StoreLog,
+  waitMs: number,
+): Promise<Stores> {
+  const postgres = postgresStores(config.database, log)
+  const redis = redisStores(config.redis, log)
+  const close = async () => {
+    await Promise.all([postgres.close(), redis.close()])
+  }
   const giveUp = new AbortController()
+  const patience = { log, waitMs, signal: giveUp.signal }
   try {
     await Promise.all([
-      waitFor('PostgreSQL', () => reachPostgres(address), log, giveUp.signal),
-      waitFor('Redis', () => reachRedis(redis, config.redis), log, giveUp.signal),
+      waitFor({ store: 'PostgreSQL', ...patience }, () => requireCurrentSchema(config.database)),
+      waitFor({ store: 'Redis', ...patience }, redis.reach),
     ])
-    await requireNoEviction(redis.writer, log)
-    await requireCurrentSchema(address)
+    // Opens a connection of each kind, so that no request has to wait for one.
+    await waitFor({ store: 'PostgreSQL', ...patience }, postgres.probe)
   } catch (error) {
     giveUp.abort()
-    await closeRedis(redis)
+    await close()
     throw error
   }
-
-  const { accounts, serviceClients, places, close } = postgresStores(address, log)
-  // Open a connection of each kind now, so that no request has to wait for one.
-  await Promise.allSettled([accounts.ping(), accounts.readClock()])
-  return {
-    accounts,
-    serviceClients,
-    places,
-    counts: createRedisAttemptCounts({ redis: redis.writer, log }),
-    registry: createRedisSessionRegistry({ redis, log }),
-    redis: redis.writer,
-    close: async () => {
-      await Promise.all([close(), closeRedis(redis)])
-    },
-  }
+  const { accounts, serviceClients, places } = postgres
+  const { registry, counts, writer } = redis
+  const probes = { postgres: postgres.probe, redis: redis.probe }
+  return { accounts, serviceClients, places, registry, counts, redis: writer, probes, close }
 }
 
-async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside: boolean): Promise<Stores> {
-  const embedded = (beside && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
-  await migrate(embedded.address)
-  const { accounts, serviceClients, places, close } = postgresStores(embedded.address, log)
+async function openHere(
+  { dataDir }: { dataDir: string },
+  log: StoreLog,
+  isCommand: boolean,
+): Promise<Stores> {
+  if (isCommand) requireEmbeddedData(dataDir)
+  const embedded = (isCommand && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
+  const { accounts, serviceClients, places, probe, close } = postgresStores(embedded.address, log)
   const registry = createMemorySessionRegistry()
-  await restore(registry, accounts)
+  const closeBoth = async () => {
+    await close()
+    await embedded.close()
+  }
+  try {
+    await migrate(embedded.address)
+    await restore(registry, accounts)
+  } catch (error) {
+    await closeBoth()
+    throw explainEmbedded(error as Error, dataDir)
+  }
   return {
     accounts,
     serviceClients,
@@ -118,11 +139,15 @@ async function openHere({ dataDir }: { dataDir: string }, log: StoreLog, beside:
     counts: createMemoryAttemptCounts(),
     registry,
     redis: undefined,
-    close: async () => {
-      await close()
-      await embedded.close()
-    },
+    probes: { postgres: probe },
+    close: closeBoth,
   }
+}
+
+/** A full disk, for example, is no bug. */
+function explainEmbedded(error: Error, dataDir: string): Error {
+  if (error instanceof OperatorError || isBug(error)) return error
+  return new OperatorError(`DATA_DIR: the database in ${dataDir} cannot be used: ${describe(error)}`)
 }
 
 /** The stores in PostgreSQL. The first call connects. */
@@ -136,11 +161,32 @@ export function postgresStores(address: PostgresAddress, log: StoreLog) {
       ...preparePlaceStatements(database),
     }),
   })
+  const accounts = createAccounts(postgres)
   return {
-    accounts: createAccounts(postgres),
+    accounts,
     serviceClients: createServiceClientRows(postgres),
     places: createLoginPlaces(postgres),
+    probe: accounts.probe,
     close: postgres.close,
+  }
+}
+
+/** The stores in Redis. `reach` connects, and resolves when they are fit for the service. */
+function redisStores(settings: RedisSettings, log: StoreLog) {
+  const redis = createRedis(settings)
+  const registry = createRedisSessionRegistry({ redis, log })
+  const counts = createRedisAttemptCounts({ redis: redis.writer, log })
+
+  return { registry, counts, writer: redis.writer, reach, probe, close: () => closeRedis(redis) }
+
+  async function reach(): Promise<void> {
+    await reachRedis(redis, settings)
+    await requireNoEviction(redis.writer, log)
+    await probe()
+  }
+
+  async function probe(): Promise<void> {
+    await Promise.all([registry.probe(), counts.probe()])
   }
 }
 
@@ -149,16 +195,20 @@ async function restore(registry: SessionRegistry, accounts: Accounts): Promise<v
   for (const held of await accounts.liveSessions()) await joinState(registry, held, Date.now())
 }
 
+interface Waiting extends Manner {
+  store: string
+  log: StoreLog
+  signal?: AbortSignal
+}
+
 /**
  * Retries `reach` until it succeeds, and logs once a second what it waits for.
  *
- * @throws OperatorError at once for a permanent failure, otherwise after a minute
+ * @throws OperatorError at once for a permanent failure, otherwise when the time is up
  */
 async function waitFor(
-  store: string,
+  { store, log, waitMs = START_LIMIT_MS, signal }: Waiting,
   reach: () => Promise<void>,
-  log: StoreLog,
-  signal?: AbortSignal,
 ): Promise<void> {
   const started = performance.now()
   for (let said = 0; ; ) {
@@ -166,15 +216,15 @@ async function waitFor(
       return await reach()
     } catch (error) {
       // The other store has failed for good: stop waiting.
-      if (signal?.aborted) throw error
+      if (signal?.aborted || error instanceof OperatorError) throw error
       // Of several reasons, name the one that the operator must act on.
       const reasons = (error instanceof AggregateError ? error.errors : [error]).map(describe)
       const hopeless = reasons.find(isHopeless)
       const reason = hopeless ?? reasons[0]
       const waited = performance.now() - started
-      if (hopeless) throw new OperatorError(`${store} refuses the connection: ${hopeless}`)
-      if (waited > START_LIMIT_MS) {
-        throw new OperatorError(`${store} cannot be reached after ${START_LIMIT_MS / 1000} s: ${reason}`)
+      if (hopeless) throw new OperatorError(`${store} refuses: ${hopeless}${cureOf(hopeless)}`)
+      if (waited > waitMs) {
+        throw new OperatorError(`${store} is not ready after ${waitMs / 1000} s: ${reason}`)
       }
       if (waited >= said * 1000) {
         said = Math.floor(waited / 1000) + 1

@@ -14,6 +14,9 @@ const SERVERS = {
   ...STORES,
   JWT_SECRET: SECRET,
   JWT_PREVIOUS_SECRETS: `${sampleBytes(1).toString('base64')},${sampleBytes(2).toString('hex')}`,
+  REDIS_MODE: 'sentinel',
+  REDIS_SENTINEL_NAME: 'auth',
+  REDIS_SENTINEL_PASSWORD: 'three green lanterns',
 }
 
 /** random-secrets.test.ts takes more samples. */

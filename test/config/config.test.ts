@@ -146,7 +146,7 @@ t.test('valid settings', async (t) => {
           password: undefined,
           database: 0,
           tls: undefined,
-          sentinelName: undefined,
+          sentinel: undefined,
         },
       },
       jwtSecret: SECRET,
@@ -203,7 +203,7 @@ t.test('accepts', async (t) => {
       'postgres://db.test/auth',
       'postgresql://u@db.test',
       'POSTGRES://u:p@10.0.0.1:5432/auth',
-      'postgres://u:p@[::1]:5432/auth?application_name=a&connect_timeout=1',
+      'postgres://u:p@[::1]:5432/auth?application_name=a&statement_timeout=100',
       `postgres://u:${encodeURIComponent(ODD)}@my_db/auth`,
       'postgres://u:p@%2Frun%2Fpostgresql/auth',
       'postgres://u:p@db.test/auth?host=/run/postgresql',
@@ -219,7 +219,7 @@ t.test('accepts', async (t) => {
       return stores.kind === 'servers' ? stores.redis : undefined
     }
     const plain = { mode: 'single', username: undefined, password: undefined, database: 0, tls: undefined }
-    const at = (host: string, port = 6379) => ({ servers: [{ host, port }], sentinelName: undefined })
+    const at = (host: string, port = 6379) => ({ servers: [{ host, port }], sentinel: undefined })
 
     t.same(read('redis://my_redis'), { ...plain, ...at('my_redis') })
     t.same(read('redis://[::1]:7000/2'), { ...plain, ...at('::1', 7000), database: 2 })

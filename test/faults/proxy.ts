@@ -10,6 +10,8 @@ export interface TcpProxy {
   /** Sends new connections elsewhere. */
   retarget(port: number): void
   cut(): void
+  /** Passes nothing on over the open connections, and tells neither side: like a firewall. */
+  forget(): void
   close(): void
 }
 
@@ -19,11 +21,21 @@ export interface TcpProxy {
  */
 export type Passes = (bytes: Buffer, sent: string) => boolean
 
-/** A TCP proxy on loopback, between the service and a store or between a caller and the service. */
-export async function startProxy(target: number, passes: Passes = () => true): Promise<TcpProxy> {
+/**
+ * A TCP proxy on loopback, between the service and a store or between a caller and the service.
+ *
+ * @param lateMs how much later bytes arrive, in each direction.
+ */
+export async function startProxy(
+  target: number,
+  passes: Passes = () => true,
+  { lateMs = 0 } = {},
+): Promise<TcpProxy> {
   let current = target
   const open = new Set<Socket>()
+  const forgotten = new WeakSet<Socket>()
   let accepted = 0
+  const later = (act: () => void) => void (lateMs > 0 ? setTimeout(act, lateMs) : act())
   const server = createServer((near) => {
     accepted++
     const far = connect(current, '127.0.0.1')
@@ -39,11 +51,12 @@ export async function startProxy(target: number, passes: Passes = () => true): P
       })
     }
     near.on('data', (bytes) => {
+      if (forgotten.has(near)) return
       sent = bytes.toString('latin1')
-      far.write(bytes)
+      later(() => far.write(bytes))
     })
     far.on('data', (bytes) => {
-      if (passes(bytes, sent)) near.write(bytes)
+      if (passes(bytes, sent)) later(() => near.write(bytes))
       else near.destroy()
     })
   }).listen(0, '127.0.0.1')
@@ -59,6 +72,9 @@ export async function startProxy(target: number, passes: Passes = () => true): P
       current = port
     },
     cut,
+    forget() {
+      for (const socket of open) forgotten.add(socket)
+    },
     close() {
       cut()
       server.close()

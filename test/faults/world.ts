@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
-import { migrate } from '../../src/stores/postgres/postgres.js'
+import { migrate } from '../../src/stores/postgres/migrations.js'
 import { clientInserter, SECRET, userInserter } from '../helper.js'
 import { freePort, until } from '../support/servers.js'
 import { CLI, type Running, spawnProgram } from '../support/service-process.js'

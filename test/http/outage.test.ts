@@ -1,7 +1,7 @@
 import assert from 'node:assert'
 import connect from 'postgres'
 import t, { type Test } from 'tap'
-import { migrate } from '../../src/stores/postgres/postgres.js'
+import { migrate } from '../../src/stores/postgres/migrations.js'
 import { type Answer, build, MOBILE, PASSWORD, type Service } from '../helper.js'
 import { signalAll, startPostgres, startRedis, until } from '../support/servers.js'
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -59,6 +60,27 @@ t.test(
       readdirSync(dataDir).filter((name) => name.startsWith('postgres')),
       [],
     )
+  },
+)
+
+t.test(
+  'exit 1 with one line wherever in the first start the disk is full',
+  { skip: mountProblem() },
+  async (t) => {
+    const exits: (number | null)[] = []
+    for (let kilobytes = 23_800; exits.at(-1) !== 0 && kilobytes < 30_000; kilobytes += 200) {
+      const running = spawnCli(['serve'], { env: { DATA_DIR: smallDisk(t, kilobytes), PORT: '0' } })
+      const stopped = until(() => assert.match(running.stdout(), /Ctrl-C/), { withinMs: 60_000 }).then(
+        () => running.stop(),
+        () => undefined,
+      )
+      const { code, stderr } = await Promise.race([running.exited, stopped.then(() => running.exited)])
+      exits.push(code)
+      if (code !== 0) t.match(stderr, /^auth-service: DATA_DIR: [^\n]+\n$/)
+    }
+
+    t.ok(exits.length > 3, `${exits.length} sizes`)
+    t.equal(exits.at(-1), 0)
   },
 )
 

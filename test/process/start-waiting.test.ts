@@ -36,7 +36,7 @@ t.test('exit 1 after a minute without a store', async (t) => {
 
       t.ok(ms > GIVES_UP_AFTER_MS - 1000 && ms < GIVES_UP_AFTER_MS + 5000, `ended after ${Math.round(ms)} ms`)
       t.equal(exit.code, 1)
-      t.match(exit.stderr, new RegExp(`^auth-service: ${store} cannot be reached after 60 s: [^\n]+\n$`))
+      t.match(exit.stderr, new RegExp(`^auth-service: ${store} is not ready after 60 s: [^\n]+\n$`))
       t.ok(lines.length >= 55 && lines.length <= 61, `${lines.length} lines in a minute`)
       for (const { msg } of lines) t.match(msg, new RegExp(`^waiting for ${store}: .*ECONNREFUSED`))
       const gaps = lines.slice(1).map(({ time }, index) => time - (lines[index]?.time ?? 0))

@@ -91,8 +91,8 @@ t.test('exit 1 at once with one line that says what to do', async (t) => {
 
   t.test('the schema is newer, for serve and for migrate', async (t) => {
     const { databaseUrl, sql } = await startBackends(t)
-    await sql`insert into drizzle.__drizzle_migrations (hash, created_at)
-      select 'of a later version', max(created_at) + 1 from drizzle.__drizzle_migrations`
+    await sql`insert into auth_service_migration (hash, created_at)
+      select 'of a later version', max(created_at) + 1 from auth_service_migration`
 
     const [serve, migrate] = await Promise.all(
       ['serve', 'migrate'].map((command) => runCli([command], { ...env, DATABASE_URL: databaseUrl })),
@@ -173,8 +173,7 @@ t.test('migrate', async (t) => {
       }
       const sql = postgres(DATABASE_URL, { max: 1 })
       t.teardown(() => sql.end())
-      const rows =
-        await sql`select hash, count(*)::int as times from drizzle.__drizzle_migrations group by hash`
+      const rows = await sql`select hash, count(*)::int as times from auth_service_migration group by hash`
       t.ok(rows.length > 0)
       t.same(
         rows.filter(({ times }) => times !== 1),

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
-import { migrate } from '../../src/stores/postgres/postgres.js'
+import { migrate } from '../../src/stores/postgres/migrations.js'
 import { basic, logIn, MOBILE, PASSWORD, SECRET, send } from '../helper.js'
 import { type Server, startRedis, until } from '../support/servers.js'
 import { type Exit, runCli, spawnProgram, startService } from '../support/service-process.js'
@@ -91,12 +91,26 @@ t.test('exit 1 with one line where the grants have not been run since the migrat
   const half = await runCli(['serve'], env)
   const migrating = await runCli(['migrate'], env)
 
-  for (const exit of [before, half, migrating]) {
-    t.equal(exit.code, 1)
-    t.match(exit.stderr, /^auth-service: [^\n]+permission denied[^\n]+\n$/)
+  for (const { code, stderr } of [before, half]) {
+    t.equal(code, 1)
+    t.match(stderr, /^auth-service: the database role lacks rights \([^\n]+\n$/)
+    t.match(stderr, /run deploy\/postgres-grants\.sql/)
   }
-  t.match(before.stderr, /after every migration run deploy\/postgres-grants\.sql/)
-  t.match(half.stderr, /permission denied for service_client/)
+  t.match(before.stderr, /permission denied for table auth_service_migration/)
+  t.match(half.stderr, /no SELECT on service_client/)
+  t.equal(migrating.code, 0, 'there is nothing to migrate')
+})
+
+t.test('exit 1 of migrate with one line for a role that may not make tables', async (t) => {
+  const { service } = await startRoles(t)
+
+  const { code, stderr } = await runCli(['migrate'], {
+    DATABASE_URL: service,
+    REDIS_URL: 'redis://127.0.0.1:1',
+  })
+
+  t.equal(code, 1)
+  t.match(stderr, /^auth-service: the database role lacks rights \(permission denied for database [^\n]+\n$/)
 })
 
 type ComposeName = 'postgres' | 'redis' | 'migrate' | 'grants' | 'auth-service'
@@ -354,7 +368,7 @@ async function refusesTheRest(
     'create role mine',
     'select * from billing',
     'select * from pg_authid',
-    'delete from drizzle.__drizzle_migrations',
+    'delete from auth_service_migration',
     'set role auth_owner',
     'set role postgres',
     `copy user_login to '/tmp/stolen'`,

@@ -64,7 +64,7 @@ t.test('uses TLS as the parameters ask for it, and never less', async (t) => {
     'sslmode=verify-full': VERIFIED,
     'ssl=true': VERIFIED,
     'ssl=1': VERIFIED,
-    'sslnegotiation=direct': VERIFIED,
+    'sslrootcert=system': VERIFIED,
     'sslmode=no-verify': { ...VERIFIED, rejectUnauthorized: false },
     'ssl=no-verify': { ...VERIFIED, rejectUnauthorized: false },
     'ssl=no-verify&sslmode=require': VERIFIED,

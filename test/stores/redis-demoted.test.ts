@@ -38,7 +38,7 @@ async function startDemoted(t: Test) {
   const address = {
     mode: 'single' as const,
     servers: [{ host: '127.0.0.1', port: proxy.port }],
-    sentinelName: undefined,
+    sentinel: undefined,
     username: undefined,
     password: undefined,
     database: 0,

@@ -72,7 +72,7 @@ async function behavesAsMaxRegister(t: Test, registry: SessionRegistry) {
 
   t.test('reads null for an unknown user', async (t) => {
     t.strictSame(await registry.read([1_000_000]), [null])
-    await t.resolves(registry.ping())
+    await t.resolves(registry.probe())
   })
 
   t.test('keeps the entry with the larger stamp, in either order', async (t) => {

@@ -70,7 +70,7 @@ function text(heard: Buffer[]): string {
 /** Exit 1 with one line for the operator, without waiting for what waiting does not cure. */
 export function refusedAtOnce(t: Test, { code, stdout, stderr }: Exit, why: RegExp): void {
   t.equal(code, 1)
-  t.match(stderr, /^auth-service: Redis refuses the connection: [^\n]+\n$/)
+  t.match(stderr, /^auth-service: Redis refuses: [^\n]+\n$/)
   t.match(stderr, why)
   t.notMatch(stdout, 'waiting for')
   t.notMatch(stdout + stderr, REDIS_PASSWORD)

@@ -13,10 +13,10 @@ export function mountProblem(): string | false {
   return status === 0 ? false : `a small disk cannot be mounted: ${stderr}`
 }
 
-/** A directory that is a disk of 64 kB, which is unmounted with the test. */
-export function smallDisk(t: Test): string {
+/** A directory that is a disk of this many kB, which is unmounted with the test. */
+export function smallDisk(t: Test, kilobytes = 64): string {
   const directory = temporaryDirectory()
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory])
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', directory])
   t.teardown(() => execFileSync('umount', ['-l', directory]))
   return directory
 }

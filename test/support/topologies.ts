@@ -20,8 +20,11 @@ import {
 } from './servers.js'
 import { temporaryDirectory } from './service-process.js'
 
-/** Starts a PgBouncer with transaction pooling before the database of this URL. */
-export async function startPgBouncer(databaseUrl: string, { poolSize = 3 } = {}): Promise<Server> {
+/** Starts a PgBouncer before the database of this URL. */
+export async function startPgBouncer(
+  databaseUrl: string,
+  { poolSize = 3, mode = 'transaction' as 'transaction' | 'session' } = {},
+): Promise<Server> {
   const { hostname, port: databasePort, pathname, username } = new URL(databaseUrl)
   const port = await freePort()
   const directory = mkdtempSync(join(tmpdir(), 'auth-pgbouncer-'))
@@ -39,7 +42,7 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = trust
 auth_file = ${users}
-pool_mode = transaction
+pool_mode = ${mode}
 default_pool_size = ${poolSize}
 max_client_conn = 200
 admin_users = postgres
@@ -88,13 +91,17 @@ function argsOf(settings: Record<string, string>): string[] {
 }
 
 /** A PostgreSQL in which all roles except the superuser need a password. */
-export async function startPostgresWithPasswords(t: Test): Promise<Server> {
+export async function startPostgresWithPasswords(t: Test, tls?: Certificate): Promise<Server> {
   const directory = temporaryDirectory()
   const rules = join(directory, 'hba.conf')
   writeFileSync(rules, 'host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n')
   // The server runs as another user than the owner of the directory.
   chmodSync(directory, 0o755)
-  const server = await startPostgres({ args: ['-c', `hba_file=${rules}`] })
+  const settings = [
+    `hba_file=${rules}`,
+    ...(tls ? ['ssl=on', `ssl_key_file=${tls.key}`, `ssl_cert_file=${tls.certificate}`] : []),
+  ]
+  const server = await startPostgres({ args: settings.flatMap((setting) => ['-c', setting]) })
   t.teardown(() => server.stop())
   return server
 }
@@ -117,6 +124,8 @@ export interface WatchedRedis {
 interface Watched {
   tls?: TlsSettings
   password?: string
+  /** What the sentinels themselves ask for. */
+  sentinelPassword?: string
   /** Gives the port that a server announces instead of its own. */
   announce?: (port: number) => Promise<number> | number
 }
@@ -125,6 +134,7 @@ interface Watched {
 export async function startSentinels({
   tls,
   password,
+  sentinelPassword,
   announce = (port) => port,
 }: Watched = {}): Promise<WatchedRedis> {
   const name = 'sessions'
@@ -156,12 +166,17 @@ export async function startSentinels({
 sentinel announce-ip 127.0.0.1
 sentinel announce-port ${announced}
 sentinel monitor ${name} 127.0.0.1 ${masterAt} 2
-${password ? `sentinel auth-pass ${name} ${password}` : ''}`
+${password ? `sentinel auth-pass ${name} ${password}` : ''}
+${sentinelPassword ? `requirepass ${sentinelPassword}` : ''}`
       return { ...(await startSentinel(name, port, settings)), port, announced }
     }),
   )
   const [first] = sentinels
-  const admin = new Redis({ ...trust, port: first?.port ?? 0 })
+  const admin = new Redis({
+    ...trust,
+    port: first?.port ?? 0,
+    ...(sentinelPassword && { password: sentinelPassword }),
+  })
   await until(async () => {
     // The sentinels promote nothing until they know each other and the replica.
     const [known] = [await admin.call('SENTINEL', 'MASTER', name)] as string[][]

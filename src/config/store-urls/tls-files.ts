@@ -2,7 +2,10 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 
-/** Certificates and a key, in PEM. Without `ca`, the authorities that Node.js trusts by default. */
+/**
+ * Certificates and a key, in PEM. Without `ca`, the authorities that Node.js trusts: its own list,
+ * NODE_EXTRA_CA_CERTS, and with --use-openssl-ca or --use-system-ca those of the machine.
+ */
 export interface TlsFiles {
   ca?: string
   cert?: string
@@ -15,6 +18,9 @@ export type Complain = (problem: string) => void
 /** The parameters of a URL that name the files, as libpq calls them, and Node.js's names. */
 const PARAMETERS = { sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key' } as const
 
+/** The value of sslrootcert for public authorities, as libpq spells it. */
+const TRUSTED_BY_NODE = 'system'
+
 export const TLS_PARAMETERS = Object.keys(PARAMETERS)
 
 /** Reads the files that the parameters of one URL name, or of several that agree. */
@@ -23,7 +29,7 @@ export function readTlsFiles(parameters: URLSearchParams[], complain: Complain):
   for (const [name, use] of Object.entries(PARAMETERS)) {
     const [path, ...others] = new Set(parameters.flatMap((each) => each.getAll(name)))
     if (others.length > 0) complain(`names several files as ${name}: there can be one`)
-    if (path === undefined) continue
+    if (path === undefined || (name === 'sslrootcert' && path === TRUSTED_BY_NODE)) continue
     try {
       files[use] = readFileSync(path, 'utf8')
     } catch (error) {

@@ -6,12 +6,12 @@ import { type Documented, refusals } from '../openapi.js'
 import { STATUS_OF } from '../refusal-answer.js'
 import { closed, Ok, OneOf, ok } from '../schemas.js'
 
-/** Asks one store for an answer. Rejects with Unavailable without one. */
-export type Ping = () => Promise<void>
+/** Has one store do for nobody what the service does. Rejects with Unavailable if it does not. */
+type Probe = () => Promise<void>
 
 interface Needs {
   /** Embedded mode has no Redis. */
-  stores: { postgres: Ping; redis?: Ping }
+  stores: { postgres: Probe; redis?: Probe }
 }
 
 const StoreState = OneOf(['up', 'away'])
@@ -25,10 +25,10 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
   const schema = {
     tags: ['operation'],
     operationId: 'readyz',
-    summary: 'Whether this process can serve: its stores answer',
+    summary: 'Whether this process can serve: its stores do what it asks of them',
     response: {
       ...refusals(),
-      200: Ok(Stores, 'The stores answer.'),
+      200: Ok(Stores, 'The stores do what is asked of them.'),
       503: Type.Object(
         {
           code: Type.Literal(STATUS_OF.temporarily_unavailable),
@@ -55,9 +55,9 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
   })
 }
 
-async function stateOf(ping: Ping): Promise<'up' | 'away'> {
+async function stateOf(probe: Probe): Promise<'up' | 'away'> {
   try {
-    await ping()
+    await probe()
     return 'up'
   } catch (error) {
     if (error instanceof Unavailable) return 'away'

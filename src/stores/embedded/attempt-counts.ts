@@ -31,7 +31,7 @@ interface Counted {
 export function createMemoryAttemptCounts({ now = () => performance.now() } = {}): AttemptCounts {
   const counted = new LRUCache<string, Counted>({ max: MAX_KEYS, perf: { now } })
 
-  return { take, fail, giveBack, succeed, forget }
+  return { take, fail, giveBack, succeed, forget, probe: async () => undefined }
 
   async function take(key: string, name: string, limits: AttemptLimits): Promise<Taken> {
     const { all, counter } = read(key, name, limits)

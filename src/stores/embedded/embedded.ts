@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
@@ -51,6 +52,15 @@ export async function openEmbedded(dataDir: string): Promise<Embedded> {
     await database.close()
     await new Promise((resolve) => lock?.close(resolve))
   }
+}
+
+/** @throws OperatorError when no service has made data here */
+export function requireEmbeddedData(dataDir: string): void {
+  if (existsSync(join(dataDir, 'postgres'))) return
+  throw new OperatorError(
+    'DATABASE_URL and REDIS_URL are not set, and no embedded service has run here: set both, ' +
+      `or set DATA_DIR (${dataDir} holds no data)`,
+  )
 }
 
 async function openDatabase(directory: string): Promise<PGlite> {

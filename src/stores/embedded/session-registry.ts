@@ -14,7 +14,7 @@ export function createMemorySessionRegistry(): SessionRegistry {
   const entries = new Map<number, RegistryEntry & { until: number }>()
   let joins = 0
 
-  return { read, join, ping: async () => undefined }
+  return { read, join, probe: async () => undefined }
 
   async function read(userIds: readonly number[]): Promise<(string | null)[]> {
     return userIds.map((userId) => {

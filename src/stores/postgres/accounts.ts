@@ -62,6 +62,9 @@ export interface BegunSession {
   expiresAt: number
 }
 
+/** The id of no user: ids begin with 1. */
+const NOBODY = 0
+
 export type Accounts = ReturnType<typeof createAccounts>
 
 /**
@@ -91,7 +94,7 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     liveSessions,
     readCosts,
     readClock,
-    ping,
+    probe,
   }
 
   async function findByMobile(mobile: string, limitMs?: number): Promise<Account | undefined> {
@@ -217,9 +220,9 @@ export function createAccounts(postgres: Pick<Postgres<AccountStatements>, 'run'
     return { database: row.now, monotonic: performance.now() }
   }
 
-  /** Asks over the connection that checks use. */
-  async function ping(): Promise<void> {
-    await postgres.check((client) => client.unsafe('select 1'))
+  /** Reads nobody's row over both kinds of connections: whether users can be read now. */
+  async function probe(): Promise<void> {
+    await Promise.all([readEntries([NOBODY]), findSession(NOBODY)])
   }
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { parseStoreUrl } from '../../config/store-urls/grammar.js'
+import { SESSION_PARAMETERS } from '../../config/store-urls/postgres.js'
 import { readTlsFiles } from '../../config/store-urls/tls-files.js'
 import { OperatorError } from '../../refusals/operator-error.js'
 
@@ -26,15 +27,6 @@ export interface Target {
 }
 
 const DEFAULT_PORT = 5432
-
-/** URL parameters that are passed on to PostgreSQL as session parameters. */
-const SESSION_PARAMETERS = [
-  'application_name',
-  'options',
-  'statement_timeout',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-]
 
 /**
  * Reads an address, and the TLS files that it names. The parameters `host`, `port`, `user` and
@@ -74,12 +66,11 @@ export function targetOf(address: PostgresAddress): Target {
  */
 function tlsOf(host: string, parameters: URLSearchParams): ConnectionOptions | false {
   const given: Partial<Record<string, string>> = Object.fromEntries(parameters)
-  const { sslmode: mode, ssl, sslnegotiation } = given
+  const { sslmode: mode, ssl, sslrootcert } = given
   const files = readTlsFiles([parameters], (problem) => {
     throw new OperatorError(`DATABASE_URL: ${problem}`)
   })
-  const isAskedFor =
-    mode || Object.keys(files).length > 0 || (ssl && ssl !== '0') || sslnegotiation === 'direct'
+  const isAskedFor = mode || sslrootcert || Object.keys(files).length > 0 || (ssl && ssl !== '0')
   if (!isAskedFor || mode === 'disable') return false
   return {
     host,

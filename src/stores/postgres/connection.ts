@@ -14,9 +14,17 @@ export interface ConnectionSettings {
   /** How long the connection should be used, in milliseconds. */
   lifetimeMs?: number
   onLost?: () => void
+  /** Called after `onLost` when the reason was silence: other connections may be dead, too. */
+  onSilence?: () => void
 }
 
 export type Connection = ReturnType<typeof openConnection>
+
+/**
+ * How a firewall is kept from forgetting an idle connection, and a dead peer found: after this many
+ * milliseconds without traffic the kernel sends a probe. It gives up after ten more, a second apart.
+ */
+const KEPT_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }
 
 /** PostgreSQL's answer `N` to an SSLRequest: it does not speak TLS. */
 const NO_TLS = 78
@@ -37,6 +45,7 @@ export function openConnection({
   silenceMs,
   lifetimeMs = Number.POSITIVE_INFINITY,
   onLost = () => undefined,
+  onSilence = () => undefined,
 }: ConnectionSettings) {
   const target = targetOf(address)
   const expiresAt = performance.now() + lifetimeMs
@@ -44,6 +53,7 @@ export function openConnection({
   let speaksNoTls = false
   let isLost = false
   let unanswered = 0
+  let answers = 0
   let silence: NodeJS.Timeout | undefined
   let onQuiet: (() => void) | undefined
 
@@ -66,7 +76,7 @@ export function openConnection({
   }
   const sql = postgres(options)
 
-  return { sql, ask, isExpired, close }
+  return { sql, ask, isExpired, isIdle, close }
 
   /**
    * Runs `work` over this connection.
@@ -74,12 +84,13 @@ export function openConnection({
    * @throws RefusedByPostgres, or the error that ended the connection
    */
   async function ask<T>(work: () => Promise<T>): Promise<T> {
-    if (unanswered++ === 0 && silenceMs !== undefined) silence = setTimeout(lose, silenceMs)
+    if (unanswered++ === 0 && silenceMs !== undefined) silence = setTimeout(suspect, silenceMs)
     try {
       return await work()
     } catch (error) {
       throw explain(rootOf(error as Error))
     } finally {
+      answers++
       if (--unanswered > 0) silence?.refresh()
       else {
         clearTimeout(silence)
@@ -90,6 +101,21 @@ export function openConnection({
 
   function isExpired(): boolean {
     return performance.now() > expiresAt
+  }
+
+  function isIdle(): boolean {
+    return unanswered === 0
+  }
+
+  /** Loses the connection unless an answer has come while the event loop was late. */
+  function suspect(): void {
+    const before = answers
+    // After the poll phase, which reads the sockets.
+    setImmediate(() => {
+      if (answers > before) return
+      lose()
+      onSilence()
+    })
   }
 
   /** Closes the connection once everything is answered. */
@@ -121,7 +147,7 @@ export function openConnection({
       throw Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' })
     }
     const { path, host = '', port = 0, ssl } = target
-    socket = path === undefined ? connect({ host, port, noDelay: true, keepAlive: true }) : connect({ path })
+    socket = path === undefined ? connect({ host, port, ...KEPT_ALIVE }) : connect({ path })
     // The driver starts the TLS handshake whatever the answer is.
     if (ssl) {
       socket.once('data', ([answer]) => {

@@ -8,6 +8,8 @@ export interface Place {
   client: Client
   /** Runs `work` over the connection of this place. */
   ask<T>(work: () => Promise<T>): Promise<T>
+  /** Closes the connection if it is idle. The next statement opens another one. */
+  dropIdle(): void
   close(): Promise<void>
 }
 
@@ -21,15 +23,22 @@ export function createPlace(open: (onLost: () => void) => Connection): Place {
   return {
     client: { unsafe: (...question) => (current ?? add()).sql.unsafe(...question) },
     ask,
+    dropIdle,
     close,
   }
 
   async function ask<T>(work: () => Promise<T>): Promise<T> {
-    if (current?.isExpired()) {
-      void current.close()
-      current = undefined
-    }
+    if (current?.isExpired()) drop()
     return (current ?? add()).ask(work)
+  }
+
+  function dropIdle(): void {
+    if (current?.isIdle()) drop()
+  }
+
+  function drop(): void {
+    void current?.close()
+    current = undefined
   }
 
   function add(): Connection {
@@ -45,21 +54,34 @@ export function createPlace(open: (onLost: () => void) => Connection): Place {
   }
 }
 
+interface LenderOptions {
+  most: number
+  idleMs?: number
+}
+
+/** How often connections are closed that have been idle since the last time, in milliseconds. */
+const IDLE_MS = 60_000
+
 /**
  * Up to `most` places, made on demand. Each serves one borrower at a time, so that no statement
- * waits behind one that waits for a row lock.
+ * waits behind one that waits for a row lock. After a busy time their connections are closed again,
+ * except the one that is used next.
  */
-export function createLender<P extends Place>(make: () => P, most: number) {
+export function createLender<P extends Place>(make: () => P, { most, idleMs = IDLE_MS }: LenderOptions) {
   const places: P[] = []
+  /** The place that was used last is at the end, and is used next. */
   const idle: P[] = []
   const waiting: ((place: P) => void)[] = []
+  const used = new Set<P>()
+  const sweep = setInterval(dropUnused, idleMs).unref()
 
-  return { lend, close }
+  return { lend, dropIdle, close }
 
   /** Runs `work` in an idle place. @throws Error when none becomes idle within the limit */
   async function lend<T>(work: (place: P) => Promise<T>, limitMs: number): Promise<T> {
     const until = performance.now() + limitMs
     const place = await take()
+    used.add(place)
     try {
       if (performance.now() > until) throw new Error('no connection was idle in time')
       return await place.ask(() => work(place))
@@ -83,7 +105,17 @@ export function createLender<P extends Place>(make: () => P, most: number) {
     else idle.push(place)
   }
 
+  function dropUnused(): void {
+    for (const place of idle.slice(0, -1)) if (!used.has(place)) place.dropIdle()
+    used.clear()
+  }
+
+  function dropIdle(): void {
+    for (const place of idle) place.dropIdle()
+  }
+
   async function close(): Promise<void> {
+    clearInterval(sweep)
     await Promise.all(places.map((place) => place.close()))
   }
 }

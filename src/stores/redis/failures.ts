@@ -28,20 +28,27 @@ export async function failuresOf(address: RedisSettings): Promise<Error[]> {
 }
 
 async function failuresAt(server: Server, address: RedisSettings): Promise<Error[]> {
-  const { mode, tls, username, password, sentinelName = '' } = address
+  const { mode, tls, sentinel } = address
   const failure = tls && (await handshakeFailure(server, tls))
   if (failure) return [failure]
   // For a single server, ioredis reports everything else.
   if (mode === 'single') return []
-  // The credentials in the settings are not for sentinels.
-  const credentials = mode === 'cluster' && { ...(username && { username }), ...(password && { password }) }
+  const { username, password } = sentinel ?? address
+  const credentials = { ...(username && { username }), ...(password && { password }) }
   const masters: Server[] = []
   const refusal = await ask({ ...server, ...credentials, ...(tls && { tls }) }, async (redis) => {
-    masters.push(...(await (mode === 'cluster' ? mastersOfSlots(redis) : watchedMaster(redis, sentinelName))))
+    masters.push(...(await (sentinel ? watchedMaster(redis, sentinel.name) : mastersOfSlots(redis))))
   })
-  if (refusal) return [refusal]
+  if (refusal) return [sentinel ? ofSentinel(refusal) : refusal]
   const handshakes = masters.map((master) => tls && handshakeFailure(master, tls))
   return (await Promise.all(handshakes)).filter((each) => each !== undefined)
+}
+
+/** Names the setting where a sentinel asks for credentials, or refuses them. */
+function ofSentinel(refusal: Error): Error {
+  return /^(NOAUTH|WRONGPASS)/.test(refusal.message)
+    ? new Error(`${refusal.message} (from a sentinel: set REDIS_SENTINEL_PASSWORD)`)
+    : refusal
 }
 
 async function mastersOfSlots(node: Redis): Promise<Server[]> {

@@ -15,9 +15,15 @@ export interface RedisConnections {
 }
 
 /**
+ * A connection that owes an answer is lost after this much silence, in milliseconds, so that
+ * answers are right again within a second.
+ */
+const SILENCE_MS = 600
+
+/**
  * Connections that fail fast. No command queues while Redis is away. None is sent again after a
- * reconnect, because its request has been answered by then. A silent connection is closed after a
- * second.
+ * reconnect, because its request has been answered by then. When one falls silent, both reconnect:
+ * a firewall that forgot one has forgotten the other.
  *
  * A demoted master refuses writes with READONLY. The writer reconnects until it finds the new
  * master. Then the reader leaves the old one, where it would keep reading outdated entries. Where
@@ -36,7 +42,20 @@ export function createRedis(address: RedisSettings): RedisConnections {
     demoted = false
     if (!(await isAtMaster(reader))) reader.disconnect(true)
   })
+  onSilence(reader, () => reconnect(writer))
+  onSilence(writer, () => reconnect(reader))
   return { reader, writer }
+}
+
+function onSilence(redis: RedisClient, act: () => void): void {
+  redis.on('error', ({ message }) => {
+    if (message.startsWith('Socket timeout')) act()
+  })
+}
+
+/** A cluster's connections are watched one by one. */
+function reconnect(redis: RedisClient): void {
+  if (redis instanceof Redis && redis.status === 'ready') redis.disconnect(true)
 }
 
 /** Never of a cluster, whose own redirections lead to the new master. */
@@ -54,13 +73,18 @@ type SharedOptions = Omit<
 
 type Access = Pick<RedisSettings, 'username' | 'password' | 'database' | 'tls'>
 
+/** Answers to SELECT: an unknown database, or one that this user may not use. */
+const NO_DATABASE = /DB index|'select' command/
+
 type ReconnectOnError = (error: Error) => 1 | false
 
 function connection(address: RedisSettings, reconnectOnError: ReconnectOnError = () => false): RedisClient {
   const redis = clientOf(address, {
     lazyConnect: true,
     connectTimeout: 500,
-    socketTimeout: 1000,
+    socketTimeout: SILENCE_MS,
+    // How many milliseconds of silence until the kernel probes an idle connection.
+    keepAlive: 5000,
     // While Redis loads its data, it announces how many seconds that takes, and ioredis would retry
     // only then.
     maxLoadingRetryTime: 200,
@@ -74,12 +98,15 @@ function connection(address: RedisSettings, reconnectOnError: ReconnectOnError =
   })
   // The sender of a failed command reports it. Without a listener, ioredis prints a stack at each
   // reconnect.
-  redis.on('error', () => undefined)
+  redis.on('error', ({ message }) => {
+    // ioredis would go on in database 0.
+    if (NO_DATABASE.test(message)) redis.disconnect(true)
+  })
   return redis
 }
 
 function clientOf(
-  { mode, servers, sentinelName = '', ...address }: RedisSettings,
+  { mode, servers, sentinel, ...address }: RedisSettings,
   options: SharedOptions,
 ): RedisClient {
   const { tls } = address
@@ -91,11 +118,13 @@ function clientOf(
       return new Redis({
         ...shared,
         sentinels: [...servers],
-        name: sentinelName,
+        name: sentinel?.name ?? '',
         sentinelRetryStrategy: retryStrategy,
         sentinelCommandTimeout: 500,
+        ...(sentinel?.username && { sentinelUsername: sentinel.username }),
+        ...(sentinel?.password && { sentinelPassword: sentinel.password }),
         // ioredis ignores `tls` here without enableTLSForSentinelMode. sentinelTLS is for the
-        // sentinels, which get no password.
+        // sentinels.
         ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls, Connector: TlsSentinelConnector }),
       })
     case 'cluster':
@@ -219,4 +248,13 @@ async function close(redis: RedisClient): Promise<void> {
  */
 export function createRedisCall(log: StoreLog) {
   return createStoreCall({ store: 'redis', log, meansAway: (error) => !isBug(error) })
+}
+
+/**
+ * Resolves as soon as one succeeds: in a cluster, a node that is away affects only its own users.
+ *
+ * @throws the first error if none succeeds
+ */
+export async function anyOf(tries: Promise<unknown>[]): Promise<void> {
+  await Promise.any(tries).catch(({ errors: [first] }: AggregateError) => Promise.reject(first))
 }

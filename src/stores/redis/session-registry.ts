@@ -6,7 +6,7 @@ import {
   type SessionRegistry,
 } from '../session-registry.js'
 import type { StoreLog } from '../store-call.js'
-import { createRedisCall, type RedisConnections } from './redis.js'
+import { anyOf, createRedisCall, type RedisConnections } from './redis.js'
 
 /**
  * Stamps are compared as decimal text, by length and then character by character: Lua's numbers are
@@ -41,6 +41,9 @@ declare module 'ioredis' {
   }
 }
 
+/** Ids of no users, which begin with 1. They have different slots in a cluster. */
+const NOBODIES = [0, -1, -2, -3]
+
 interface Needs {
   redis: RedisConnections
   log: StoreLog
@@ -52,10 +55,11 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
   // ioredis sends EVALSHA, and EVAL if Redis does not have the script.
   writer.defineCommand('joinSession', { numberOfKeys: 1, lua: JOIN })
   const call = createRedisCall(log)
+  const read = reader instanceof Cluster ? readFromNodes : readTogether
 
-  return { read: reader instanceof Cluster ? readFromNodes : read, join, ping }
+  return { read, join, probe }
 
-  function read(userIds: readonly number[]): Promise<(string | null)[]> {
+  function readTogether(userIds: readonly number[]): Promise<(string | null)[]> {
     return call(() => reader.mget(userIds.map(keyOf)))
   }
 
@@ -78,13 +82,20 @@ export function createRedisSessionRegistry({ redis, log }: Needs): SessionRegist
     return answer === 1 ? 'held' : answer === 0 ? 'newer' : 'collision'
   }
 
-  async function ping(): Promise<void> {
-    await Promise.all([call(() => reader.ping()), call(() => writer.ping())])
+  async function probe(): Promise<void> {
+    await Promise.all([
+      read([...NOBODIES]).then((entries) => anyOf(entries.map(orThrow))),
+      anyOf(NOBODIES.map((userId) => join(userId, { stamp: 0, sessionId: null }, Date.now()))),
+    ])
   }
 }
 
 function keyOf(userId: number): string {
   return `jwt_token:${userId}`
+}
+
+async function orThrow(entry: string | null | Error): Promise<void> {
+  if (entry instanceof Error) throw entry
 }
 
 function asError(error: Error): Error {

@@ -3,8 +3,8 @@ import { CHECK, END, LOG_IN, type Mutant, PASSWORD_PROOF, REGISTRY, STATEMENTS }
 /** Gives R a way to forget, which it lacks on purpose. */
 const forget = {
   file: REGISTRY,
-  find: 'readFromNodes : read, join, ping };',
-  replace: 'readFromNodes : read, join, ping, forget: (userId) => call(() => writer.del(keyOf(userId))) };',
+  find: 'return { read, join, probe };',
+  replace: 'return { read, join, probe, forget: (userId) => call(() => writer.del(keyOf(userId))) };',
 }
 const commit =
   'const begun = await budget.commit(clock, (deadline, limitMs) => accounts.beginSession({ ...login, deadline }, limitMs));'
