@@ -3,10 +3,13 @@
  * after the other, into real instances on real stores, and prints the results. Exits with 1 if
  * there is any problem and, with `CI=true`, also if a row could not run.
  */
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { markdownTable } from '../support/markdown-table.js'
 import { installIfPossible, requirePrograms, STORES } from '../support/programs.js'
+import { endWithThisProcess } from '../support/servers.js'
 import { endOnSignals } from '../support/service-process.js'
 import type { Verdict } from './round.js'
 import { SCENARIOS, SHORT_SELECTION } from './rows.js'
@@ -24,6 +27,7 @@ const USAGE = `Usage: npm run test:faults -- [options]
   --seed S     the first seed (default 1)
   --rounds K   how many seeds, one after the other (default 1)
   --short      only the selection that belongs to npm test
+  --slowed     beside programs that take about half of every core
   --list       print the rows and end
 `
 
@@ -33,6 +37,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '1' },
     short: { type: 'boolean', default: false },
+    slowed: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -61,6 +66,7 @@ requirePrograms(STORES)
 // The rows that need these report when they are missing.
 if (!values.short) installIfPossible(['redis-cli', 'faketime', 'ip'])
 endOnSignals()
+if (values.slowed) occupyCores()
 const verdicts: Verdict[] = []
 const notRun: string[] = []
 const started = performance.now()
@@ -83,6 +89,13 @@ print()
 const isMissing = verdicts.length === 0 || (process.env.CI === 'true' && notRun.length > 0)
 // Connections that are kept alive would keep the process alive.
 process.exit(isMissing || verdicts.some(({ problems }) => problems.length > 0) ? 1 : 0)
+
+/** Linux shares each core among sessions, so each of these programs takes about half of one. */
+function occupyCores(): void {
+  for (let core = 0; core < availableParallelism(); core++) {
+    endWithThisProcess(spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore', detached: true }))
+  }
+}
 
 async function verdictOf(scenario: Scenario, seed: number): Promise<Verdict> {
   try {
