@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { environmentOf, logIn, MOBILE, send, startBackends, userInserter } from '../helper.js'
@@ -191,4 +192,18 @@ t.test('heeds no variable of libpq', async (t) => {
   }
 
   await serves(t, PG)
+})
+
+t.test('has the kernel probe idle connections to the stores within seconds', async (t) => {
+  const { pid } = await startService(t, { env })
+
+  for (const { port } of [new URL(backends.databaseUrl), new URL(backends.redis.url)]) {
+    const connections = execFileSync('ss', ['-tnopH', 'state', 'established', `dport = :${port}`], {
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter((line) => line.includes(`pid=${pid},`))
+    t.ok(connections.length >= 2, `${connections.length} connections to port ${port}`)
+    for (const connection of connections) t.match(connection, /timer:\(keepalive,[\d.]+(sec|ms),/)
+  }
 })
