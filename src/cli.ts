@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addKeyCommands } from './commands/keys.js'
 import { openapiDocument } from './commands/openapi-document.js'
+import { outliveReaders } from './commands/reader-gone.js'
 import { addServiceClientCommands } from './commands/service-clients.js'
 import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config/config.js'
@@ -16,6 +17,8 @@ import { migrateStores } from './stores/stores.js'
 import { wasDamaged } from './text/utf8.js'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8'))
+
+outliveReaders(complain)
 
 const program = new Command('auth-service')
   .description('Authentication with revocable JWTs and one live session per user.')
