@@ -18,12 +18,16 @@ import { wasDamaged } from './text/utf8.js'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8'))
 
+/** Exit code for a command line that is wrong. Whatever else fails exits with 1. */
+const WRONG_USAGE = 2
+
 outliveReaders(complain)
 
 const program = new Command('auth-service')
   .description('Authentication with revocable JWTs and one live session per user.')
   .version(version)
   .configureOutput({ outputError: (text) => complain(`${oneLine(text)}; --help shows how it is used`) })
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE))
 
 program
   .command('serve')
@@ -52,7 +56,7 @@ addServiceClientCommands(program)
 addKeyCommands(program)
 
 try {
-  if (process.argv.some(wasDamaged)) throw new OperatorError('an argument is not UTF-8')
+  if (process.argv.some(wasDamaged)) program.error('an argument is not UTF-8')
   await program.parseAsync()
 } catch (error) {
   complain(explain(error as Error))

@@ -59,8 +59,8 @@ export function addUserCommands(program: Command): void {
     .description('end a user’s session; the account stays enabled')
     .requiredOption('--user <id>', 'user id', parseUserId)
     .option('--json', 'print JSON')
-    .action((options: Options) =>
-      administer('session_ended', options.json, ({ users }) => users.endSession(refOf(options))),
+    .action(({ user: userId, json }: Options & { user: number }) =>
+      administer('session_ended', json, ({ users }) => users.endSession({ userId })),
     )
 
   function forUser(
@@ -74,7 +74,7 @@ export function addUserCommands(program: Command): void {
       .option('--user <id>', 'user id', parseUserId)
       .option('--mobile <number>', 'mobile number')
       .option('--json', 'print JSON')
-      .action((options: Options) => run(refOf(options), options.json))
+      .action((options: Options, command: Command) => run(refOf(options, command), options.json))
   }
 }
 
@@ -113,8 +113,8 @@ function parseUserId(text: string): number {
   return Number(text)
 }
 
-function refOf({ user: userId, mobile }: Options): UserRef {
+function refOf({ user: userId, mobile }: Options, command: Command): UserRef {
   if (userId !== undefined && mobile === undefined) return { userId }
   if (mobile !== undefined && userId === undefined) return { mobile }
-  throw new OperatorError('say which user: either --user <id> or --mobile <number>')
+  return command.error('say which user: either --user <id> or --mobile <number>')
 }

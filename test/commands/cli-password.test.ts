@@ -61,7 +61,7 @@ t.test('a password from standard input', async (t) => {
   }
 })
 
-t.test('exit 1 for a password as an argument, which the process list would show', async (t) => {
+t.test('exit 2 for a password as an argument, which the process list would show', async (t) => {
   for (const args of [
     [...setPassword, NEW_PASSWORD],
     [...setPassword, '--password', NEW_PASSWORD],
@@ -69,7 +69,7 @@ t.test('exit 1 for a password as an argument, which the process list would show'
   ]) {
     const { code, stderr } = await runCli(args, env, '')
 
-    t.equal(code, 1)
+    t.equal(code, 2)
     t.notOk(stderr.includes(NEW_PASSWORD))
   }
   t.equal((await attempt(NEW_PASSWORD)).status, 401)
@@ -118,10 +118,10 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     })
   }
 
-  t.test('exit 1 before any prompt where no user is named', async (t) => {
+  t.test('exit 2 before any prompt where no user is named', async (t) => {
     const { code, stdout } = await typeInto(t, ['user', 'password'], [], '\u0003')
 
-    t.equal(code, 1)
+    t.equal(code, 2)
     t.notMatch(stdout, 'New password')
     t.match(stdout, 'say which user')
   })

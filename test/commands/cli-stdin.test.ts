@@ -74,7 +74,7 @@ t.test(
   },
 )
 
-t.test('exit 1 for an argument that is not UTF-8, which could be taken for another', async (t) => {
+t.test('exit 2 for an argument that is not UTF-8, which could be taken for another', async (t) => {
   // Node.js cannot pass such an argument, so a shell does.
   const bytes = `"$(printf '\\351')"`
   for (const args of [
@@ -85,8 +85,8 @@ t.test('exit 1 for an argument that is not UTF-8, which could be taken for anoth
     const line = `'${process.execPath}' '${CLI}' ${args}`
     const { code, stderr } = await spawnProgram('sh', ['-c', line], { env, stdin: NEW_PASSWORD }).exited
 
-    t.equal(code, 1)
-    t.equal(stderr, 'auth-service: an argument is not UTF-8\n')
+    t.equal(code, 2)
+    t.equal(stderr, 'auth-service: an argument is not UTF-8; --help shows how it is used\n')
   }
 })
 

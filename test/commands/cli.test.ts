@@ -65,7 +65,7 @@ t.test('exit 0 with the version for --version', async (t) => {
   t.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
-t.test('exit 1 with one readable line on standard error', async (t) => {
+t.test('exit 2 with one readable line on standard error for a command line that is wrong', async (t) => {
   const mistakes: Record<string, string[]> = {
     'an unknown command': ['sevre'],
     'an unknown command of user': ['user', 'remove'],
@@ -75,7 +75,11 @@ t.test('exit 1 with one readable line on standard error', async (t) => {
     'an option without its value': ['user', 'show', '--user'],
     'a user id that is no number': ['user', 'show', '--user', '1; drop table user_login'],
     'a user id beyond all numbers': ['user', 'show', '--user', '9'.repeat(30)],
+    'a user who is not named': ['user', 'show'],
+    'a user who is named twice': ['user', 'enable', '--user', '1', '--mobile', '13800138000'],
     'session end without --user': ['session', 'end'],
+    'a permission that does not exist': ['client', 'add', 'sibling', '--allow', 'everything'],
+    'client remove without a name': ['client', 'remove'],
     'an algorithm that keys generate does not know': ['keys', 'generate', '--algorithm', 'HS256'],
     'keys generate into two files': ['keys', 'generate', '--output', 'a', '--add', 'b'],
     'keys list without --file': ['keys', 'list'],
@@ -87,11 +91,34 @@ t.test('exit 1 with one readable line on standard error', async (t) => {
     t.test(situation, async (t) => {
       const { code, stdout, stderr } = exits[index] ?? {}
 
-      t.equal(code, 1)
+      t.equal(code, 2)
       t.equal(stdout, '')
-      t.match(stderr, /^[^\n]+\n$/)
-      t.match(stderr, /^(auth-service|error): /)
+      t.match(stderr, /^auth-service: [^\n]+\n$/)
     })
+  }
+})
+
+t.test('exit 2 with the usage on standard error for a command that needs another', async (t) => {
+  for (const command of [[], ['user'], ['keys']]) {
+    const { code, stdout, stderr } = await runCli(command)
+
+    t.equal(code, 2)
+    t.equal(stdout, '')
+    t.match(stderr, /^Usage: auth-service /)
+  }
+})
+
+t.test('exit 1 with one readable line for what fails although the command line is right', async (t) => {
+  for (const [args, env] of [
+    [['keys', 'list', '--file', 'none.json'], {}],
+    [['migrate'], { PORT: 'x' }],
+    [['user', 'show', '--user', '1'], { DATABASE_URL: 'postgres://127.0.0.1/none' }],
+  ] as const) {
+    const { code, stdout, stderr } = await runCli([...args], env)
+
+    t.equal(code, 1)
+    t.equal(stdout, '')
+    t.match(stderr, /^auth-service: [^\n]+\n$/)
   }
 })
 

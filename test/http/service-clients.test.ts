@@ -181,18 +181,18 @@ t.test('auth-service client', async (t) => {
   })
 
   t.test(
-    'exit 1 with one line for a taken or bad name, for no or unknown permissions, for an unknown client',
+    'exit 1 or 2 with one line for a taken or bad name, for no or unknown permissions, for an unknown client',
     async (t) => {
-      for (const [args, message] of [
+      for (const [args, message, exitCode = 1] of [
         [['add', 'gateway', '--allow', 'revoke'], /there is a client gateway already/],
         [['add', 'a b', '--allow', 'revoke'], /a client name has up to 64/],
-        [['add', 'fine'], /--allow/],
-        [['add', 'fine', '--allow', 'everything'], /expected some of introspect, revoke, users/],
-        [['add', 'fine', '--allow', ''], /expected some of/],
+        [['add', 'fine'], /--allow/, 2],
+        [['add', 'fine', '--allow', 'everything'], /expected some of introspect, revoke, users/, 2],
+        [['add', 'fine', '--allow', ''], /expected some of/, 2],
         [['remove', 'nobody'], /there is no client of this name/],
-      ] as [string[], RegExp][]) {
+      ] as [string[], RegExp, number?][]) {
         const { code, stdout, stderr } = await run(...args)
-        t.equal(code, 1, args.join(' '))
+        t.equal(code, exitCode, args.join(' '))
         t.equal(stdout, '')
         t.match(stderr, message)
         t.equal(stderr.trim().split('\n').length, 1, stderr)
