@@ -12,15 +12,22 @@ const MAX_INPUT_BYTES = 4096
  * input. Never from an argument: arguments are in the history of the shell and in the list of
  * processes.
  *
+ * @param check refuses a password that was typed, before it is asked for once more.
  * @throws OperatorError when the two differ, nothing was entered, or the input is not one line of
  *   UTF-8.
  */
-export async function askNewPassword(): Promise<string> {
+export async function askNewPassword(check: (password: string) => Promise<void>): Promise<string> {
   if (!process.stdin.isTTY) return onlyLineOf(await readInput())
-  const password = await ask('New password:')
-  if ((await ask('Once more:')) !== password) throw new OperatorError('the two passwords differ')
-  if (wasDamaged(password)) throw new OperatorError('password is not UTF-8: set the terminal to UTF-8')
-  return password
+  const terminal = openTerminal()
+  try {
+    const password = await terminal.ask('New password:')
+    if (wasDamaged(password)) throw new OperatorError('password is not UTF-8: set the terminal to UTF-8')
+    await check(password)
+    if ((await terminal.ask('Once more:')) !== password) throw new OperatorError('the two passwords differ')
+    return password
+  } finally {
+    terminal.close()
+  }
 }
 
 async function readInput(): Promise<Buffer> {
@@ -58,24 +65,26 @@ function onlyLineOf(input: Buffer): string {
 }
 
 /**
- * Rejects at Ctrl-C and Ctrl-D. npm packages for this reject with an error of their own or never
- * settle.
+ * The terminal without echo, until it is closed: what is typed early is not shown, either.
+ *
+ * `ask` rejects at Ctrl-C and Ctrl-D. npm packages for this reject with an error of their own or
+ * never settle.
  */
-async function ask(prompt: string): Promise<string> {
+function openTerminal() {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // After the interface has switched the echo of the terminal off: early typing is not shown,
-  // either.
-  process.stderr.write(`${prompt} `)
-  try {
-    return await new Promise((resolve, reject) => {
-      lines.once('line', resolve)
-      lines.once('close', () => reject(new OperatorError('cancelled: no password was entered')))
-      lines.once('SIGINT', () => lines.close())
-    })
-  } finally {
-    lines.close()
+  // Without history: the arrow keys must not bring a password back.
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 })
+  lines.once('SIGINT', () => lines.close())
+  const typed = lines[Symbol.asyncIterator]()
+
+  return { ask, close: () => lines.close() }
+
+  async function ask(prompt: string): Promise<string> {
+    process.stderr.write(`${prompt} `)
+    const { value, done } = await typed.next()
     // The typed line break was not echoed, either.
     process.stderr.write('\n')
+    if (done) throw new OperatorError('cancelled: no password was entered')
+    return value
   }
 }

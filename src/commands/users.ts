@@ -25,10 +25,13 @@ export function addUserCommands(program: Command): void {
     .description('add a user; asks for the password, or reads it from standard input')
     .requiredOption('--mobile <number>', 'with country code, or as dialled in DEFAULT_REGION')
     .option('--json', 'print JSON')
-    .action(async ({ mobile, json }: Options & { mobile: string }) => {
-      const password = await askNewPassword()
-      await administer('user_added', json, ({ users }) => users.add({ mobile, password }))
-    })
+    .action(({ mobile, json }: Options & { mobile: string }) =>
+      administer('user_added', json, async ({ users }) => {
+        const canonical = await users.requireFree(mobile)
+        const password = await askNewPassword((entered) => users.requireGoodPassword(entered, canonical))
+        return users.add({ mobile, password })
+      }),
+    )
 
   forUser('show', 'print a user', (ref, json) => administer(undefined, json, ({ users }) => users.find(ref)))
   forUser('enable', 'let a disabled user log in again', (ref, json) =>
@@ -37,10 +40,13 @@ export function addUserCommands(program: Command): void {
   forUser('disable', 'end the user’s session and refuse new ones', (ref, json) =>
     administer('user_disabled', json, ({ users }) => users.disable(ref)),
   )
-  forUser('password', 'set a password and end the user’s session', async (ref, json) => {
-    const password = await askNewPassword()
-    await administer('password_changed', json, ({ users }) => users.setPassword(ref, password))
-  })
+  forUser('password', 'set a password and end the user’s session', (ref, json) =>
+    administer('password_changed', json, async ({ users }) => {
+      const { mobile } = await users.find(ref)
+      const password = await askNewPassword((entered) => users.requireGoodPassword(entered, mobile))
+      return users.setPassword(ref, password)
+    }),
+  )
   forUser('unlock', 'forget failed logins, so that the user can try again at once', (ref, json) =>
     administer('user_unlocked', json, ({ users, config }) => {
       if (config.stores.kind === 'embedded') {

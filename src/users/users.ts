@@ -67,7 +67,17 @@ export type Users = ReturnType<typeof createUsers>
  * only when both have it. Repeating a change is harmless.
  */
 export function createUsers({ accounts, registry, passwords, throttle, region, budgetMs }: Needs) {
-  return { add, find, enable, disable, setPassword, endSession, unlock }
+  return {
+    add,
+    find,
+    enable,
+    disable,
+    setPassword,
+    endSession,
+    unlock,
+    requireFree,
+    requireGoodPassword,
+  }
 
   /**
    * Creates a user. The registry has no entry of it before the first login.
@@ -79,8 +89,7 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
    */
   async function add({ mobile, password }: { mobile: string; password: string }): Promise<User> {
     const canonical = canonicalMobile(mobile, region)
-    requireStrong(password, 'password')
-    await requireUncommon(password, 'password', canonical)
+    await requireGoodPassword(password, canonical)
     const budget = startBudget(budgetMs ?? HASHING_BUDGET_MS)
     const [holder, clock] = await Promise.all([accounts.findByMobile(canonical), accounts.readClock()])
     if (holder) throw mobileTaken(holder)
@@ -164,6 +173,28 @@ export function createUsers({ accounts, registry, passwords, throttle, region, b
     const found = await account(ref)
     await throttle.forget(found.mobile)
     return asUser(found)
+  }
+
+  /**
+   * For callers who ask for a password only if {@link add} can take the number.
+   *
+   * @returns the number in its canonical spelling.
+   * @throws Refusal `invalid_request`, `mobile_taken`
+   * @throws Unavailable
+   */
+  async function requireFree(mobile: string): Promise<string> {
+    const canonical = canonicalMobile(mobile, region)
+    const holder = await accounts.findByMobile(canonical)
+    if (holder) throw mobileTaken(holder)
+    return canonical
+  }
+
+  /**
+   * Checks a password that the user with this number is to get. @throws Refusal `invalid_request`
+   */
+  async function requireGoodPassword(password: string, mobile: string): Promise<void> {
+    requireStrong(password, 'password')
+    await requireUncommon(password, 'password', mobile)
   }
 
   async function change(ref: UserRef, write: Write, options?: CommitOptions): Promise<User> {

@@ -95,6 +95,53 @@ t.test('a password typed at a terminal', { skip }, async (t) => {
     t.equal((await attempt(NEW_PASSWORD)).status, 200)
   })
 
+  for (const [situation, args, why] of [
+    ['the number to add is taken', ['user', 'add', '--mobile', MOBILE], /mobile is taken/],
+    ['the number to add is not a phone number', ['user', 'add', '--mobile', '12'], /mobile is not a phone/],
+    ['the user does not exist', ['user', 'password', '--user', '999999999'], /no such user/],
+    ['nobody has the number', ['user', 'password', '--mobile', OTHER_MOBILE], /no such user/],
+  ] as const) {
+    t.test(`exit 1 before any prompt where ${situation}`, async (t) => {
+      const { code, stdout } = await typeInto(t, [...args], [], '\u0003')
+
+      t.equal(code, 1)
+      t.notMatch(stdout, 'New password')
+      t.match(stdout, why)
+    })
+  }
+
+  for (const [form, text, why] of [
+    ['that is too short', 'fourteen lette', /shorter than 15 characters/],
+    ['that is easy to guess', 'password123password', /too easy to guess/],
+  ] as const) {
+    t.test(`exit 1 right after the entry of a password ${form}`, async (t) => {
+      for (const args of [setPassword, ['user', 'add', '--mobile', OTHER_MOBILE]]) {
+        const { code, stdout } = await typeInto(t, args, [text])
+
+        t.equal(code, 1)
+        t.notMatch(stdout, 'Once more')
+        t.match(stdout, why)
+      }
+      t.same(await backends.sql`select user_id from user_login where mobile = ${OTHER_MOBILE}`, [])
+    })
+  }
+
+  t.test('exit 1 right after the entry of the own mobile number as password', async (t) => {
+    const { code, stdout } = await typeInto(t, setPassword, [`${MOBILE}${MOBILE}`])
+
+    t.equal(code, 1)
+    t.notMatch(stdout, 'Once more')
+    t.match(stdout, /mobile number/)
+  })
+
+  t.test('exit 0 without echo for both entries typed ahead', async (t) => {
+    const both = `${NEW_PASSWORD}\r${NEW_PASSWORD}`
+    const { code, stdout } = await typeInto(t, setPassword, [both])
+
+    t.equal(code, 0, stdout)
+    t.notMatch(stdout, NEW_PASSWORD)
+  })
+
   t.test('exit 1 where the terminal does not send UTF-8', async (t) => {
     const latin1 = Buffer.from('\xe9'.repeat(15), 'latin1')
     const { code, stdout } = await typeInto(t, setPassword, [latin1, latin1])
