@@ -37,7 +37,7 @@ export function addServiceClientCommands(program: Command): void {
         const shown = clients.map(({ name, permissions, createdAt }) => ({
           name,
           permissions,
-          created_at: createdAt,
+          created_at: new Date(createdAt).toISOString(),
         }))
         process.stdout.write(json ? `${JSON.stringify(shown)}\n` : table(shown))
       }),

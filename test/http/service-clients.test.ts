@@ -170,13 +170,14 @@ t.test('auth-service client', async (t) => {
 
   t.test('list prints every service client, without secrets', async (t) => {
     const { stdout } = await run('list', '--json')
-    const clients: { name: string }[] = JSON.parse(stdout)
+    const clients: { name: string; created_at: string }[] = JSON.parse(stdout)
 
     t.match(
       clients.find(({ name }) => name === 'gateway'),
       { permissions: ['introspect', 'revoke'] },
     )
     t.strictSame(Object.keys(clients[0] ?? {}), ['name', 'permissions', 'created_at'])
+    for (const { created_at } of clients) t.match(created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
     t.match((await run('list')).stdout, /^gateway +introspect,revoke/m)
   })
 
