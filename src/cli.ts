@@ -5,6 +5,7 @@ import { addKeyCommands } from './commands/keys.js'
 import { openapiDocument } from './commands/openapi-document.js'
 import { outliveReaders } from './commands/reader-gone.js'
 import { addServiceClientCommands } from './commands/service-clients.js'
+import { settingsHelp } from './commands/settings-help.js'
 import { addUserCommands } from './commands/users.js'
 import { loadConfig } from './config/config.js'
 import { createLog } from './logs/log.js'
@@ -31,7 +32,8 @@ const program = new Command('auth-service')
 
 program
   .command('serve')
-  .description('run the service; settings come from the environment (see docs/settings.md)')
+  .description('run the service; settings come from the environment')
+  .addHelpText('after', settingsHelp)
   .action(() => serve(process.env))
 
 program

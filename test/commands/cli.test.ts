@@ -1,5 +1,6 @@
 import t from 'tap'
 import { parse } from 'yaml'
+import { SETTINGS } from '../../src/config/environment.js'
 import { runCli } from '../support/service-process.js'
 
 const COMMANDS = [
@@ -56,6 +57,17 @@ t.test('--help', async (t) => {
       )
     }
   })
+})
+
+t.test('exit 0 of serve --help with each setting, its default and what it is for', async (t) => {
+  const { code, stdout } = await runCli(['serve', '--help'])
+
+  t.equal(code, 0)
+  for (const name of SETTINGS) t.match(stdout, new RegExp(`^ {2}${name} +\\S.{9,}$`, 'm'), name)
+  t.match(stdout, /^ {2}PORT +.*\(default: 3000\)$/m)
+  t.match(stdout, /^ {2}BCRYPT_COST +.*\(default: 12\)$/m)
+  t.match(stdout, 'JWT_SECRET_FILE')
+  t.match(stdout, 'docs/settings.md')
 })
 
 t.test('exit 0 with the version for --version', async (t) => {
