@@ -68,10 +68,10 @@ export async function buildApp(needs: Needs) {
 export type App = Awaited<ReturnType<typeof buildApp>>
 
 /** The subjects of the service. None of them knows HTTP. */
-function createSubjects({ config, keys, stores }: Needs, jwt: JWT) {
+function createSubjects({ config, keys, stores, log }: Needs, jwt: JWT) {
   const { issuer, audience, defaultRegion: region, tokenTtlSeconds, sessionRecovery } = config
   const tokens = createTokens({ jwt, keys, issuer, audience })
-  const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes })
+  const passwords = createPasswords({ cost: config.bcryptCost, processes: config.processes, log })
   const throttle = createThrottle({ counts: stores.counts, ...config.throttle })
   const protocol = { ttlSeconds: tokenTtlSeconds, recovery: sessionRecovery }
   return {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
+import { createTally } from '../logs/tally.js'
 import { CODE_FOLDER } from '../package-folder.js'
 import { ComparedTooLate, NotHashed, Unavailable } from '../refusals/refusal.js'
 import { costOf, decoyHash } from './bcrypt-cost.js'
@@ -25,6 +26,11 @@ interface QueuedJob extends Claim {
   result?: Promise<PasswordResult>
 }
 
+/** What hashing needs from a logger. */
+export interface HashingLog {
+  warn(message: string): void
+}
+
 export type Hashing = ReturnType<typeof createHashing>
 
 /**
@@ -35,8 +41,9 @@ export type Hashing = ReturnType<typeof createHashing>
  * has not begun by then is not hashed.
  *
  * @param processes how many processes share the cores. One core is left to their event loops.
+ * @param log is told now and then how many passwords were not hashed in time, and why.
  */
-export function createHashing(processes: number) {
+export function createHashing(processes: number, log?: HashingLog) {
   const threads = Math.max(1, Math.floor((availableParallelism() - 1) / processes))
   // Work is counted in rounds of bcrypt, 2^cost. The first value is that of a server core of the
   // 2020s, 85 ms at cost 10. Each job corrects it.
@@ -46,6 +53,10 @@ export function createHashing(processes: number) {
   const queue = createFairQueue<QueuedJob>(() => (MAX_QUEUE_MS * threads) / msPerRound)
   let pool: Piscina<PasswordJob, PasswordResult> | undefined
   let closed = false
+  const shed = createTally((counts) => {
+    const cure = 'to hash more, use more cores (WEB_CONCURRENCY processes) or a lower BCRYPT_COST'
+    log?.warn(`passwords were not hashed: ${counts}; their logins failed as temporarily_unavailable; ${cure}`)
+  })
 
   return { requireRoom, work, msAt, giveWay, warmUp, close }
 
@@ -55,7 +66,13 @@ export function createHashing(processes: number) {
    * @throws NotHashed when the queue has no room for this claimant.
    */
   function requireRoom(claimant: Claimant): void {
-    if (!queue.hasRoomFor(claimant)) throw new NotHashed('hashing queue is full')
+    if (!queue.hasRoomFor(claimant)) throw counted(new NotHashed('hashing queue is full'))
+  }
+
+  /** Counts a refusal of lacking capacity for the log. */
+  function counted<R extends Unavailable>(refusal: R): R {
+    shed.count(String(refusal.reason))
+    return refusal
   }
 
   /** How long a comparison at this cost takes here, in milliseconds. */
@@ -72,6 +89,7 @@ export function createHashing(processes: number) {
   async function close(): Promise<void> {
     closed = true
     for (let next = queue.shift(); next; next = queue.shift()) next.reject(new NotHashed('hashing has ended'))
+    shed.end()
     await pool?.destroy()
   }
 
@@ -88,7 +106,8 @@ export function createHashing(processes: number) {
     const result = new Promise<PasswordResult>((resolve, reject) => {
       const queued = { ...claimant, work: roundsOf(job), job, end, resolve, reject }
       timer = setTimeout(() => giveUp(queued), Math.max(0, end - performance.now()))
-      for (const shed of queue.push(queued)) shed.reject(new NotHashed('hashing queue is full'))
+      for (const refused of queue.push(queued))
+        refused.reject(counted(new NotHashed('hashing queue is full')))
       beginNext()
     })
     return result.finally(() => clearTimeout(timer))
@@ -98,13 +117,13 @@ export function createHashing(processes: number) {
     queue.remove(queued)
     const { result } = queued
     if (!result) {
-      queued.reject(new NotHashed('no turn in time'))
+      queued.reject(counted(new NotHashed('no turn in time')))
       return
     }
     const outcome = result.then(({ matches }) => matches)
     // Nobody may be waiting for it: no unhandled rejection.
     outcome.catch(() => undefined)
-    queued.reject(new ComparedTooLate(outcome))
+    queued.reject(counted(new ComparedTooLate(outcome)))
   }
 
   function beginNext(): void {
@@ -118,7 +137,7 @@ export function createHashing(processes: number) {
   async function run(queued: QueuedJob): Promise<void> {
     const { job, end, resolve, reject } = queued
     // A busy event loop fires timers late.
-    if (performance.now() >= end) reject(new NotHashed('no turn in time'))
+    if (performance.now() >= end) reject(counted(new NotHashed('no turn in time')))
     else {
       queued.result = compute(job)
       await queued.result.then(resolve, reject)

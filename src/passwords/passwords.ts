@@ -1,12 +1,21 @@
 import { costOf, decoyHash, isComputed, MAX_STORED_COST } from './bcrypt-cost.js'
 import type { Claimant } from './fair-queue.js'
-import { createHashing } from './hashing.js'
+import { createHashing, type HashingLog } from './hashing.js'
 
 /**
  * Limit of the time that refusals take in order to hide costly hashes, in milliseconds. A refusal
  * must still come in time.
  */
 const MAX_DRAWN_OUT_MS = 1000
+
+interface Needs {
+  /** The bcrypt cost of new hashes. */
+  cost: number
+  /** How many processes share the cores. */
+  processes?: number
+  /** Undefined for a command, which hashes one password. */
+  log?: HashingLog
+}
 
 export type Passwords = ReturnType<typeof createPasswords>
 
@@ -19,8 +28,8 @@ export type Passwords = ReturnType<typeof createPasswords>
  * comparison takes more than a second is left out: a single such hash would delay every login by as
  * much. The refusal of such a hash can be told by its time.
  */
-export function createPasswords({ cost, processes = 1 }: { cost: number; processes?: number }) {
-  const hashing = createHashing(processes)
+export function createPasswords({ cost, processes = 1, log }: Needs) {
+  const hashing = createHashing(processes, log)
   const decoys = Array.from({ length: MAX_STORED_COST + 1 }, (_, decoyCost) => decoyHash(decoyCost))
   const costsInUse = new Set([cost])
   const { requireRoom, giveWay, warmUp, close } = hashing
