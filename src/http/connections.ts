@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { createTally } from '../logs/tally.js'
 
 interface Needs {
   /** The maximum number of open connections. */
@@ -9,6 +10,8 @@ interface Needs {
    * many callers: its connections are never closed to make room.
    */
   networkOf(socket: Socket): string | undefined
+  /** Told now and then how many connections were closed for lack of room. */
+  log: { warn(message: string): void }
 }
 
 interface Network {
@@ -28,11 +31,15 @@ const LOOKS = 100
  * holds the most, or a busy one if that network holds more than its share. New connections of that
  * network itself are closed.
  */
-export function shareConnections(server: Server, { max, networkOf }: Needs): void {
+export function shareConnections(server: Server, { max, networkOf, log }: Needs): void {
   const networks = new Map<string, Network>()
   /** Networks by their number of connections: finds the greediest without a search. */
   const ranks: Set<Network>[] = [new Set()]
   let open = 0
+  const closed = createTally((counts) => {
+    log.warn(`connections were closed, because ${max} are open, the most of one process: ${counts}`)
+  })
+  server.on('close', closed.end)
 
   server.on('connection', (socket: Socket) => {
     // Reset before it was accepted: there is no address to count it for.
@@ -43,6 +50,7 @@ export function shareConnections(server: Server, { max, networkOf }: Needs): voi
     const name = networkOf(socket)
     const network = name === undefined ? undefined : (networks.get(name) ?? { name, sockets: new Set() })
     if (open >= max && !makeRoom(network)) {
+      closed.count('new ones')
       socket.destroy()
       return
     }
@@ -81,6 +89,7 @@ export function shareConnections(server: Server, { max, networkOf }: Needs): voi
     if (!leaving) return false
     // Remove it now: the next connection may arrive before its `close` event.
     leave(leaving, greediest)
+    closed.count('of the network with the most')
     leaving.destroy()
     return true
   }

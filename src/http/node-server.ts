@@ -13,12 +13,13 @@ interface Needs {
   /** How long a connection may be idle between two requests, in seconds. */
   keepAliveSeconds: number
   proxies: Pick<Proxies, 'isProxy'>
+  log: { warn(message: string): void }
 }
 
 /** The HTTP server behind every address that the service listens at, with its limits. */
 export function createHttpServer(
   listener: RequestListener,
-  { keepAliveSeconds, proxies: { isProxy } }: Needs,
+  { keepAliveSeconds, proxies: { isProxy }, log }: Needs,
 ): Server {
   const server = createServer(
     {
@@ -42,6 +43,7 @@ export function createHttpServer(
   shareConnections(server, {
     max: MAX_CONNECTIONS,
     networkOf: ({ remoteAddress }) => (isProxy(remoteAddress) ? undefined : peerNetwork(remoteAddress)),
+    log,
   })
   return server
 }

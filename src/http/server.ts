@@ -41,7 +41,7 @@ export function createServer({ trustProxy, keepAliveSeconds }: Needs, log: Fasti
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     bodyLimit: 4096,
     // Our own server: for `localhost` Fastify would open a second one, without the limits.
-    serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds, proxies }),
+    serverFactory: (listener) => createHttpServer(listener, { keepAliveSeconds, proxies, log }),
     frameworkErrors: answer,
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()

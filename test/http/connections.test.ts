@@ -33,6 +33,21 @@ t.test('a server with room for eight connections', async (t) => {
     t.strictSame(sockets.filter(isClosed), [])
   })
 
+  t.test('logs in one line how many connections it has closed for lack of room', async (t) => {
+    const { open, lines } = await serve(t)
+    await openAll(Array(MAX).fill(GREEDY), open)
+
+    for (let each = 0; each < 3; each++) t.ok(await isTurnedAway(await open(GREEDY)))
+    await open(MODEST)
+
+    await until(() => assert.equal(lines.length, 1))
+    t.equal(
+      lines[0],
+      'connections were closed, because 8 are open, the most of one process: ' +
+        'new ones (3), of the network with the most (1)',
+    )
+  })
+
   t.test('serves any network once a connection has closed', async (t) => {
     const { open, openIdle, leave } = await serve(t)
     const [first, second] = await openAll(Array(MAX).fill(GREEDY), openIdle)
@@ -134,6 +149,7 @@ t.test('a server with room for eight connections', async (t) => {
 async function serve(t: Test) {
   const waiting = new Map<number | undefined, ServerResponse>()
   const farEnds = new Map<Socket | undefined, Socket>()
+  const lines: string[] = []
   const server = createServer((request, response) => {
     if (request.url === '/later') waiting.set(request.socket.remotePort, response)
     else response.end('here')
@@ -141,6 +157,7 @@ async function serve(t: Test) {
   shareConnections(server, {
     max: MAX,
     networkOf: ({ remoteAddress }) => (remoteAddress === PROXY ? undefined : remoteAddress),
+    log: { warn: (line) => void lines.push(line) },
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -149,7 +166,7 @@ async function serve(t: Test) {
     server.closeAllConnections()
     server.close()
   })
-  return { open, openIdle, openBusy, openAndReset, leave }
+  return { open, openIdle, openBusy, openAndReset, leave, lines }
 
   /** A connection that the server has accepted and on which nothing was sent. */
   async function open(localAddress: string): Promise<Socket> {
