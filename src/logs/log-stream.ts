@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 import type { DestinationStream } from 'pino'
-import { type LogFile, openDescriptor, openLogFile } from './log-file.js'
+import { lineForPeople } from './for-people.js'
+import { openDescriptor, openLogFile } from './log-file.js'
 import { createTroubleReport, type TroubleListener } from './trouble.js'
 import { createWaitingLines } from './waiting-lines.js'
 
@@ -20,13 +22,16 @@ export interface LogStream extends DestinationStream {
 
 /**
  * A file or standard output that never blocks and never fails a request. Lines wait in memory up to
- * a limit. Lines beyond it are lost and counted. An error of the disk is no error of the service.
+ * a limit. Lines beyond it are lost and counted. An error of the disk is no error of the service. A
+ * terminal gets the lines in a form for people.
  *
  * @param to the path of a file, `-` for standard output, or an open file descriptor.
  * @throws OperatorError when the file cannot be opened now.
  */
 export function openLogStream(to: string | number): LogStream & { reopen(): void } {
-  const file = openFile(to)
+  const fd = to === '-' ? process.stdout.fd : to
+  const file = typeof fd === 'number' ? openDescriptor(fd) : openLogFile(fd)
+  const isForPeople = typeof fd === 'number' && isatty(fd)
   const lines = createWaitingLines()
   const trouble = createTroubleReport(lines.count)
   let isMending = false
@@ -38,8 +43,9 @@ export function openLogStream(to: string | number): LogStream & { reopen(): void
 
   return { write: add, reopen, close: closeOnce, listen: trouble.listen }
 
-  function add(line: string): void {
+  function add(json: string): void {
     if (closing) return
+    const line = isForPeople ? lineForPeople(json) : json
     if (isMending) lines.addFirst(line)
     else if (!lines.add(line)) {
       trouble.lose()
@@ -109,9 +115,4 @@ export function openLogStream(to: string | number): LogStream & { reopen(): void
     start()
     await writing
   }
-}
-
-function openFile(to: string | number): LogFile {
-  if (typeof to === 'number') return openDescriptor(to)
-  return to === '-' ? openDescriptor(process.stdout.fd) : openLogFile(to)
 }
