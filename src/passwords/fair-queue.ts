@@ -27,13 +27,20 @@ export function createFairQueue<C extends Claim>(room: () => number) {
   /** In order of arrival, or in the order in which their networks and accounts were last served. */
   let waiting: C[] = []
   const begun = new Set<C>()
+  /** Claims that were promised room and have not arrived. */
+  const expected = new Set<Claim>()
 
-  return { hasRoomFor, push, shift, finish, remove, running: () => begun.size }
+  return { expect, forget, push, shift, finish, remove, running: () => begun.size }
 
-  /** Whether {@link push} would take a claim of this claimant now. */
-  function hasRoomFor({ account, network }: Claimant): boolean {
-    const newcomer = { account, network, work: 0 }
-    return fitting([...waiting, newcomer]).has(newcomer)
+  /** Keeps room for a claim until {@link forget}. @returns false if there is none */
+  function expect(claim: Claim): boolean {
+    const hasRoom = fitting([...waiting, ...expected, claim]).has(claim)
+    if (hasRoom) expected.add(claim)
+    return hasRoom
+  }
+
+  function forget(claim: Claim): void {
+    expected.delete(claim)
   }
 
   /**

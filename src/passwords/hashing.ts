@@ -58,15 +58,21 @@ export function createHashing(processes: number, log?: HashingLog) {
     log?.warn(`passwords were not hashed: ${counts}; their logins failed as temporarily_unavailable; ${cure}`)
   })
 
-  return { requireRoom, work, msAt, giveWay, warmUp, close }
+  return { keepRoom, work, msAt, giveWay, warmUp, close }
 
   /**
-   * For operations that do other work before the hashing.
+   * Keeps room in the queue for an operation that does other work before the hashing, as long as
+   * that work takes. Many that begin at once would otherwise all find the queue empty, and do the
+   * other work in vain.
    *
+   * @param rounds of bcrypt that it will take.
+   * @returns a function that gives the room back: when the hashing begins, or does not.
    * @throws NotHashed when the queue has no room for this claimant.
    */
-  function requireRoom(claimant: Claimant): void {
-    if (!queue.hasRoomFor(claimant)) throw counted(new NotHashed('hashing queue is full'))
+  function keepRoom({ account, network }: Claimant, rounds: number): () => void {
+    const claim = { account, network, work: rounds }
+    if (!queue.expect(claim)) throw counted(new NotHashed('hashing queue is full'))
+    return () => queue.forget(claim)
   }
 
   /** Counts a refusal of lacking capacity for the log. */

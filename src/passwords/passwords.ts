@@ -32,9 +32,14 @@ export function createPasswords({ cost, processes = 1, log }: Needs) {
   const hashing = createHashing(processes, log)
   const decoys = Array.from({ length: MAX_STORED_COST + 1 }, (_, decoyCost) => decoyHash(decoyCost))
   const costsInUse = new Set([cost])
-  const { requireRoom, giveWay, warmUp, close } = hashing
+  const { giveWay, warmUp, close } = hashing
 
-  return { requireRoom, matches, hash, isOutdated, expectCosts, giveWay, warmUp, close }
+  return { keepRoom, matches, hash, isOutdated, expectCosts, giveWay, warmUp, close }
+
+  /** Keeps room for one comparison, see {@link createHashing}. @throws NotHashed */
+  function keepRoom(claimant: Claimant): () => void {
+    return hashing.keepRoom(claimant, 2 ** highestCost())
+  }
 
   /**
    * Whether the password belongs to the hash. False without a readable hash, after the time of any

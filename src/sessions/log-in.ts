@@ -34,7 +34,7 @@ interface Needs {
   places: Pick<LoginPlaces, 'note'>
   registry: SessionRegistry
   tokens: Pick<Tokens, 'sign'>
-  passwords: Pick<Passwords, 'requireRoom' | 'matches' | 'hash' | 'isOutdated'>
+  passwords: Pick<Passwords, 'keepRoom' | 'matches' | 'hash' | 'isOutdated'>
   ttlSeconds: number
 }
 
@@ -72,13 +72,7 @@ export function createLogin(
   async function begin({ mobile, password, network }: LoginAttempt): Promise<Grant> {
     const claimant = { account: mobile, network }
     const budget = startBudget(HASHING_BUDGET_MS)
-    // In a flood of logins nearly all are refused here, before they cost the stores anything.
-    passwords.requireRoom(claimant)
-    const account = await accounts.findByMobile(mobile)
-
-    // A disabled account has no right password: the time of the answer must not reveal its status.
-    const hash = account && isActive(account) ? account.passwordHash : undefined
-    const { proved, familiarity } = await provePassword(password, { account, hash, claimant, budget })
+    const { account, proved, familiarity } = await prove(password, claimant, budget)
     if (!account) throw invalidCredentials('unknown mobile')
     requireActive(account)
     if (!proved) throw invalidCredentials('wrong password')
@@ -94,6 +88,23 @@ export function createLogin(
     if (familiarity !== 'noted') await notePlace(userId, network, budget)
     const token = tokens.sign({ userId, sessionId, stamp, issuedAt, ttl: ttlSeconds })
     return { token, userId, sessionId, expiresIn: ttlSeconds, supersededSessionId }
+  }
+
+  /** Finds the account of a mobile number, and proves the password. */
+  async function prove(password: string, claimant: Claimant, budget: Budget) {
+    // In a flood of logins nearly all are refused here, before they cost the stores anything.
+    const giveRoomBack = passwords.keepRoom(claimant)
+    try {
+      const account = await accounts.findByMobile(claimant.account)
+      // A disabled account has no right password: the time of the answer must not reveal its status.
+      const hash = account && isActive(account) ? account.passwordHash : undefined
+      return {
+        account,
+        ...(await provePassword(password, { account, hash, claimant, budget, giveRoomBack })),
+      }
+    } finally {
+      giveRoomBack()
+    }
   }
 
   /**

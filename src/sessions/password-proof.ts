@@ -22,6 +22,8 @@ interface Proof {
   hash: string | undefined
   claimant: Claimant
   budget: Budget
+  /** Gives back the room that was kept in the queue of the hashing. */
+  giveRoomBack?: () => void
 }
 
 export type ProvePassword = ReturnType<typeof createPasswordProof>
@@ -38,7 +40,7 @@ export function createPasswordProof({ places, registry, passwords, throttle }: N
    */
   async function provePassword(
     password: string,
-    { account, hash, claimant, budget }: Proof,
+    { account, hash, claimant, budget, giveRoomBack }: Proof,
   ): Promise<{ proved: boolean; familiarity: Familiarity }> {
     // Before the hash, because either call can make it needless. Without an account the places of
     // user 0 are read, so that an unknown mobile number takes the same time.
@@ -46,9 +48,10 @@ export function createPasswordProof({ places, registry, passwords, throttle }: N
       places.familiarity((account ?? NOBODY).userId, claimant.network),
       proveWritable(account),
     ])
-    const proved = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () =>
-      passwords.matches(password, hash, claimant, budget.end),
-    )
+    const proved = await throttle.prove({ ...claimant, isKnown: familiarity !== 'new' }, () => {
+      giveRoomBack?.()
+      return passwords.matches(password, hash, claimant, budget.end)
+    })
     return { proved, familiarity }
   }
 

@@ -24,7 +24,12 @@ function queueOf(room: number) {
     }
     return names.join(' ')
   }
-  return { ...queue, push: (pushed: Named) => names(queue.push(pushed)), served }
+  const hasRoomFor = (newcomer: Named) => {
+    const hasRoom = queue.expect(newcomer)
+    queue.forget(newcomer)
+    return hasRoom
+  }
+  return { ...queue, hasRoomFor, push: (pushed: Named) => names(queue.push(pushed)), served }
 }
 
 function names(claims: readonly Named[]): string {
@@ -64,6 +69,20 @@ t.test('counts a running claim as a turn', async (t) => {
 
   t.equal(served(), 'b flood2 flood3')
 })
+
+t.test(
+  'keeps room for claims that are expected, but not from newcomers whose turn comes first',
+  async (t) => {
+    const { expect, forget, hasRoomFor } = queueOf(3)
+    const expected = ['flood1', 'flood2', 'flood3'].map((name) => claim(name, 'flood'))
+    t.same(expected.map(expect), [true, true, true])
+
+    t.equal(hasRoomFor(claim('flood4', 'flood')), false)
+    t.equal(hasRoomFor(claim('b', 'network of b')), true)
+    for (const one of expected) forget(one)
+    t.equal(hasRoomFor(claim('flood4', 'flood')), true)
+  },
+)
 
 t.test('a full queue', async (t) => {
   t.test('gives a newcomer the room of the last claim of the network that has the most', async (t) => {
@@ -165,7 +184,8 @@ function runSchedule(random: (below: number) => number): string | undefined {
       const newcomer = claim(`${step}`, `network ${random(4)}`, `account ${random(5)}`, 1 + random(4))
       const others = [...waiting, ...running]
       const isNew = others.every((o) => o.network !== newcomer.network && o.account !== newcomer.account)
-      const hasRoom = queue.hasRoomFor(newcomer)
+      const hasRoom = queue.expect(newcomer)
+      queue.forget(newcomer)
       const shed = queue.push(newcomer)
       waiting.add(newcomer)
       if (hasRoom === shed.includes(newcomer)) return 'it says otherwise than it does'

@@ -251,12 +251,29 @@ t.test('more work than threads', async (t) => {
     for (const outcome of flood) outcome.then(({ error }) => error ?? done++)
     const other = { account: '+8613800138001', network: '198.51.100.7' }
 
-    passwords.requireRoom(other)
+    passwords.keepRoom(other)()
     const { error } = await outcomeOf(passwords, { claimant: other })
 
     t.equal(error, undefined)
     t.ok(done <= 2 * threads, `after ${done} of the flood`)
     for (const { error } of await Promise.all(flood)) if (error) t.type(error, NotHashed)
+  })
+
+  t.test('is refused before its other work where those before it will fill the queue', async (t) => {
+    const kept: (() => void)[] = []
+    const keep = () => kept.push(passwords.keepRoom(SOMEBODY))
+    await t.rejects(
+      async () => {
+        for (let count = 0; count < 200; count++) keep()
+      },
+      { message: /try again/ },
+    )
+    t.ok(kept.length >= threads && kept.length <= 17 * threads, `${kept.length} were promised room`)
+
+    const other = { account: '+8613800138001', network: '198.51.100.7' }
+    passwords.keepRoom(other)()
+    for (const giveBack of kept) giveBack()
+    passwords.keepRoom(SOMEBODY)()
   })
 
   t.test('is not begun after its deadline', async (t) => {
