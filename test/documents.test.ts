@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { minVersion, satisfies } from 'semver'
 import t from 'tap'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
@@ -47,6 +48,16 @@ t.test('docs/dependencies.md gives a reason for each package, and for no other',
   )
 })
 
+t.test('every installed package runs on the oldest Node.js that package.json promises', async (t) => {
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const oldest = minVersion(engines.node) ?? 'none'
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))
+
+  for (const [path, { version, engines: needs }] of Object.entries<Locked>(packages)) {
+    if (needs?.node) t.ok(satisfies(oldest, needs.node), `${path} ${version} needs ${needs.node}`)
+  }
+})
+
 t.test('the README is one page', async (t) => {
   const lines = readFileSync(join(ROOT, 'README.md'), 'utf8').trimEnd().split('\n')
 
@@ -56,6 +67,12 @@ t.test('the README is one page', async (t) => {
     'of at most 120 characters',
   )
 })
+
+/** A package of package-lock.json. */
+interface Locked {
+  version: string
+  engines?: { node?: string }
+}
 
 function markdownBelow(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
