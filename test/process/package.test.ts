@@ -14,6 +14,7 @@ t.test('packs the command line, and no client', async (t) => {
   const paths = files.map(({ path }: { path: string }) => path)
 
   t.ok(paths.includes(JSON.parse(readProject('package.json')).bin['auth-service']))
+  t.ok(paths.includes('dist/auth-service.js'), 'what that loads')
   t.notOk(paths.some((path: string) => path.startsWith('clients/')))
 })
 
