@@ -13,3 +13,7 @@ def livez():
 @requires_session
 def my_videos():
     return {"code": 200, "msg": "ok", "data": {"user_id": g.user_id, "videos": []}}
+
+
+if __name__ == "__main__":
+    app.run(port=4000)

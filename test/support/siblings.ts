@@ -14,30 +14,33 @@ export interface Sibling extends Running {
   url: string
 }
 
-/** Runs the text of a Fastify program, with Fastify and the packed client installed. */
+/**
+ * Runs the text of a Fastify program, with Fastify and the packed client installed in a project as
+ * `npm init -y` makes it.
+ */
 export async function startFastify(t: Test, text: string, authUrl: string): Promise<Sibling> {
   const port = await freePort()
-  const program = readdressed(text, authUrl, port)
+  const cwd = projectWithClient('fastify')
+  writeFileSync(join(cwd, 'package.json'), '{ "name": "service", "version": "1.0.0", "type": "commonjs" }')
+  writeFileSync(join(cwd, 'service.mjs'), readdressed(text, authUrl, port))
   const env = { AUTH_URL: authUrl, PORT: String(port) }
-  const args = ['--input-type=module', '-e', program]
-  return listening(t, port, spawnProgram(process.execPath, args, { env, cwd: projectWithClient('fastify') }))
+  return listening(t, port, spawnProgram(process.execPath, ['service.mjs'], { env, cwd }))
 }
 
-/** Runs the text of a Flask application, with the decorator of the example on its path. */
+/** Runs the text of a Flask program, with the decorator of the example on its path. */
 export async function startFlask(t: Test, text: string, authUrl: string): Promise<Sibling> {
   const python = findPython(['flask', 'urllib3'])
   if (!python) throw new Error('Flask is not installed: run npm test, which installs it or says how to')
   const port = await freePort()
   const cwd = mkdtempSync(join(tmpdir(), 'auth-flask-'))
   t.teardown(() => rmSync(cwd, { recursive: true }))
-  writeFileSync(join(cwd, 'app.py'), text)
+  writeFileSync(join(cwd, 'app.py'), readdressed(text, authUrl, port))
   const env = {
     AUTH_URL: authUrl,
     PYTHONPATH: fileURLToPath(new URL('examples/flask', ROOT)),
     PYTHONDONTWRITEBYTECODE: '1',
   }
-  const args = ['-m', 'flask', '--app', 'app', 'run', '--port', String(port)]
-  return listening(t, port, spawnProgram(python, args, { env, cwd }))
+  return listening(t, port, spawnProgram(python, ['app.py'], { env, cwd }))
 }
 
 /** A file of the project. */
