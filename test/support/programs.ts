@@ -20,6 +20,8 @@ const PACKAGES = {
   faketime: 'faketime',
   strace: 'strace',
   ip: 'iproute2',
+  git: 'git',
+  curl: 'curl',
 }
 
 /** The Debian package of each Python module. One Python must have all of them. */
