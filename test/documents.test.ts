@@ -8,6 +8,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url))
 
 const DOCUMENTS = [
   'README.md',
+  'README.zh-CN.md',
   'CHANGELOG.md',
   'clients/node/README.md',
   ...markdownBelow('docs'),
@@ -36,6 +37,20 @@ t.test('every relative link names a file that exists, and its anchor a heading',
 t.test('the README leads to every document', async (t) => {
   const readme = proseOf('README.md')
   for (const document of markdownBelow('docs')) t.match(readme, `](${document})`, document)
+})
+
+t.test('the Chinese README has the commands, routes and errors of the English documents', async (t) => {
+  const chinese = readFileSync(join(ROOT, 'README.zh-CN.md'), 'utf8')
+
+  t.strictSame(codeBlocksOf('README.zh-CN.md'), [
+    ...codeBlocksOf('README.md'),
+    ...codeBlocksOf('docs/siblings.md').slice(0, 3),
+    ...codeBlocksOf('docs/command-line.md'),
+  ])
+  t.strictSame(codeOfRows(chinese, '路由'), codeOfRows(proseOf('README.md'), 'Routes'))
+  t.strictSame(codeOfRows(chinese, '错误'), codeOfRows(proseOf('docs/api.md'), 'Errors'))
+  t.match(chinese, '](README.md)')
+  t.match(proseOf('README.md'), '](README.zh-CN.md)')
 })
 
 t.test('docs/dependencies.md gives a reason for each package, and for no other', async (t) => {
@@ -84,6 +99,17 @@ function markdownBelow(folder: string): string[] {
 /** A document without its code blocks. */
 function proseOf(document: string): string {
   return readFileSync(join(ROOT, document), 'utf8').replace(/^```.*?^```$/gms, '')
+}
+
+function codeBlocksOf(document: string): string[] {
+  return readFileSync(join(ROOT, document), 'utf8').match(/^```.*?^```$/gms) ?? []
+}
+
+/** What the rows of a table below a heading begin with: all that is code in their first column. */
+function codeOfRows(markdown: string, heading: string): string[] {
+  const [, section = ''] = new RegExp(`^## ${heading}$(.*?)^## `, 'ms').exec(markdown) ?? []
+  const firsts = section.match(/^\| `[^|]+/gm) ?? []
+  return firsts.flatMap((first) => first.match(/`[^`]+`/g) ?? [])
 }
 
 /** The anchors that GitHub gives to the headings of a document. */
