@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { type TSchema, Type } from '@sinclair/typebox'
@@ -47,8 +48,9 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
       // Relative to /docs/json, so that it also works below a proxy's prefix.
       servers: [{ url: '..', description: 'The service that serves this document.' }],
       tags: [
-        { name: 'session', description: 'Log in and out.' },
-        { name: 'check', description: 'Ask whose session a token is.' },
+        { name: 'sessions', description: 'Log in and out.' },
+        { name: 'tokens', description: 'Ask whose session a token is.' },
+        { name: 'introspection', description: 'OAuth 2.0 for gateways: check and revoke tokens.' },
         { name: 'users', description: 'Add and change users, for sibling services.' },
         { name: 'operation', description: 'For operators and their probes.' },
       ],
@@ -57,17 +59,93 @@ export async function registerOpenapi(app: FastifyInstance): Promise<void> {
       components: { securitySchemes: SCHEMES },
     },
     transformObject: (document) =>
-      nameExamples('openapiObject' in document ? document.openapiObject : document.swaggerObject),
+      withComponents(
+        nameExamples('openapiObject' in document ? document.openapiObject : document.swaggerObject),
+      ),
   })
 }
 
-/** Names the example of each failure by its slug: the plugin only numbers them. */
+interface Example {
+  value?: { error?: string; active?: boolean }
+}
+
+/** Names the example of each answer by what it says: the plugin only numbers them. */
 function nameExamples<T extends object>(document: T): T {
   return JSON.parse(JSON.stringify(document), (key, value) => {
     if (key !== 'examples' || Array.isArray(value)) return value
-    const examples = Object.entries(value as Record<string, { value?: { error?: string } }>)
-    return Object.fromEntries(examples.map(([name, example]) => [example.value?.error ?? name, example]))
+    const examples = Object.entries(value as Record<string, Example>)
+    return Object.fromEntries(examples.map(([name, example]) => [nameOf(example) ?? name, example]))
   })
+}
+
+function nameOf({ value: { error, active } = {} }: Example): string | undefined {
+  return error ?? (active === undefined ? undefined : active ? 'active' : 'inactive')
+}
+
+/**
+ * The general forms of refusals. An answer refers to its form and narrows it to the slugs that it
+ * can hold: a schema of its own would give generated code a type for every status of every route.
+ */
+const REFUSAL_FORMS: Record<string, object> = {
+  Error: {
+    type: 'object',
+    description: 'A refusal or a failure.',
+    properties: {
+      code: { type: 'integer', description: 'The HTTP status.' },
+      error: { $ref: refTo('ErrorName') },
+      msg: { type: 'string', description: 'For people, in English or Chinese.' },
+    },
+    required: ['code', 'error', 'msg'],
+  },
+  OAuthError: {
+    type: 'object',
+    description: 'A refusal or a failure in the form of RFC 6749, section 5.2.',
+    properties: {
+      error: { $ref: refTo('ErrorName') },
+      error_description: { type: 'string', description: 'For people, in English.' },
+    },
+    required: ['error', 'error_description'],
+  },
+  ErrorName: {
+    type: 'string',
+    description: 'Names the reason for programs. A name never changes; new ones may come.',
+    enum: Object.keys(STATUS_OF),
+  },
+}
+
+function refTo(name: string): string {
+  return `#/components/schemas/${name}`
+}
+
+/**
+ * Moves every schema with a title into the components, under this name, so that generated code has
+ * few types with good names. Fastify keeps validating and serialising by the routes' own schemas.
+ */
+function withComponents<T extends object>(document: T): T {
+  const schemas: Record<string, object> = { ...REFUSAL_FORMS }
+  const referring = JSON.parse(JSON.stringify(document), (key, value) => {
+    if (value?.enum?.length === 1) return constant(value)
+    if (typeof value?.title !== 'string' || key === 'info') return value
+    const { title, ...schema } = value
+    if (title in REFUSAL_FORMS) return { $ref: refTo(title), properties: narrowed(schema) }
+    // The description of an answer stands beside its schema, and differs between routes.
+    if (key === 'schema') delete schema.description
+    if (title in schemas && !isDeepStrictEqual(schemas[title], schema)) {
+      throw new Error(`two schemas have the title ${title}`)
+    }
+    schemas[title] = schema
+    return { $ref: refTo(title) }
+  })
+  return { ...referring, components: { ...referring.components, schemas } }
+}
+
+/** One allowed value. The plugin writes it as OpenAPI 3.0 did, and calls a `code` a number. */
+function constant({ enum: [only], type, ...rest }: { enum: unknown[]; type: string }) {
+  return { type: Number.isInteger(only) ? 'integer' : type, const: only, ...rest }
+}
+
+function narrowed({ properties: { code, error } }: { properties: Record<string, object> }) {
+  return { ...(code && { code }), error }
 }
 
 /**
@@ -140,6 +218,7 @@ export function documentOauthErrors(route: RouteOptions): void {
   const refused = refusals(...slugsOf(response))
   for (const schema of Object.values(refused)) {
     const { error } = schema.properties
+    schema.title = 'OAuthError'
     schema.properties = { error, error_description: Type.String() }
     schema.required = ['error', 'error_description']
     schema.examples = schema.examples.map(({ error, msg }: { error: Slug; msg: string }) => ({
@@ -162,8 +241,8 @@ function slugsOf(response: Record<number, TSchema>): Slug[] {
 const ANYWHERE: readonly Slug[] = ['internal', 'temporarily_unavailable']
 
 /** The `data` of a failure, with an example. */
-const DATA_OF: { [slug in Slug]?: { schema: TSchema; example: object } } = {
-  mobile_taken: { schema: closed({ user_id: UserId }), example: { user_id: 1 } },
+const DATA_OF: { [slug in Slug]?: { title: string; schema: TSchema; example: object } } = {
+  mobile_taken: { title: 'MobileTaken', schema: closed({ user_id: UserId }), example: { user_id: 1 } },
 }
 
 /** Failures of routes that read a body. */
@@ -197,6 +276,7 @@ function refusalSchema(status: number, slugs: Slug[]): TSchema {
       ...(data && { data: data.schema }),
     },
     {
+      title: data?.title ?? 'Error',
       description: slugs.map((slug) => `\`${slug}\`: ${asMarkdown(MESSAGES[slug].en)}`).join('\n\n'),
       examples: slugs.map((slug) => ({
         code: status,
@@ -216,8 +296,8 @@ function asMarkdown(text: string): string {
 
 /** What every documented route must state. */
 export interface Documented extends FastifySchema {
-  tags: ['session' | 'check' | 'users' | 'operation']
+  tags: ['sessions' | 'tokens' | 'introspection' | 'users' | 'operation']
   operationId: string
   summary: string
-  description?: string
+  description: string
 }

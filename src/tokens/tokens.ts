@@ -7,27 +7,52 @@ import type { Session } from '../sessions/session.js'
 import { formatEntry } from '../stores/session-registry.js'
 import type { KeyRing, RingKey } from './keys/key-ring.js'
 
+/** The session id in the examples of the OpenAPI document. */
+export const SAMPLE_SESSION_ID = 'u2zxmNT0soc7CDTmQAj1jxp2aKG4uAPb'
+
 /**
  * The claims of a token. `iat` and `exp` in seconds; `login_time` is the stamp of the session in
  * milliseconds.
  */
 export const Claims = Type.Object(
   {
-    iss: Type.String({ description: 'Who issued the token.' }),
-    sub: Type.String({ description: 'The user id as a string.', pattern: '^[1-9]\\d{0,15}$' }),
-    jti: Type.String({ description: 'The session id.', pattern: '^[\\w-]{22,64}$' }),
-    iat: Type.Integer({ description: 'Issued at, in seconds since the epoch.', minimum: 0 }),
-    exp: Type.Integer({ description: 'Expires at, in seconds since the epoch.', minimum: 0 }),
-    aud: Type.Optional(Type.String({ description: 'Whom the token is for, where configured.' })),
+    iss: Type.String({ description: 'Who issued the token.', examples: ['auth-service'] }),
+    sub: Type.String({
+      description: 'The user id as a string.',
+      pattern: '^[1-9]\\d{0,15}$',
+      examples: ['1'],
+    }),
+    jti: Type.String({
+      description: 'The session id.',
+      pattern: '^[\\w-]{22,64}$',
+      examples: [SAMPLE_SESSION_ID],
+    }),
+    iat: Type.Integer({
+      description: 'Issued at, in seconds since the epoch.',
+      minimum: 0,
+      examples: [1795363200],
+    }),
+    exp: Type.Integer({
+      description: 'Expires at, in seconds since the epoch.',
+      minimum: 0,
+      examples: [1795449600],
+    }),
+    aud: Type.Optional(
+      Type.String({ description: 'Whom the token is for, where configured.', examples: ['video-platform'] }),
+    ),
     data: Type.Object(
       {
-        id: Type.Integer({ description: 'The user id.', minimum: 1 }),
-        login_time: Type.Integer({ description: 'The stamp of the login, in milliseconds.', minimum: 0 }),
+        id: Type.Integer({ description: 'The user id.', minimum: 1, examples: [1] }),
+        login_time: Type.Integer({
+          description: 'The stamp of the login, in milliseconds.',
+          minimum: 0,
+          examples: [1795363200000],
+        }),
       },
       { additionalProperties: false },
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'Claims', description: 'The claims of a token.' },
 )
 export type Claims = Static<typeof Claims>
 

@@ -51,16 +51,16 @@ export function callsOf({ url, mobile, password, newMobile, credentials }: Given
     return (await logIn()).user_id
   }
 
-  /** The status tells the compiler the form of the answer, and every slug of a refusal. */
+  /** The status tells the compiler the form of the answer. */
   async function logIn() {
     const answer = await auth.login({ mobile, password })
     if (answer.status === 200) return answer.data.data
     const { error, msg } = answer.data
-    throw new Error(`${REASONS[error]}: ${msg}`)
+    throw new Error(`${REASONS[error] ?? error}: ${msg}`)
   }
 }
 
-const REASONS = {
+const REASONS: Partial<Record<auth.ErrorName, string>> = {
   invalid_request: 'this program has a bug',
   payload_too_large: 'this program has a bug',
   unsupported_media_type: 'this program has a bug',

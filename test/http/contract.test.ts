@@ -4,8 +4,9 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { SETTINGS } from '../../src/config/environment.js'
 import { FILE_SETTINGS } from '../../src/config/secret-files.js'
+import { DEMO_MOBILE } from '../../src/process/demo-account.js'
 import { build } from '../helper.js'
-import { document, operations } from '../support/openapi.js'
+import { contentOf, document, operations } from '../support/openapi.js'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -28,17 +29,62 @@ t.test('Redocly finds no error in the document', async (t) => {
   t.equal(lint.status, 0, String(lint.stderr))
 })
 
-t.test('every operation has an id, a summary, its failures and its security schemes', async (t) => {
-  t.match(document, {
-    openapi: '3.1.0',
-    components: { securitySchemes: { bearer: {}, jwt: {}, client: {} } },
-  })
-  t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
-  for (const { path, operationId, summary, responses, security } of operations) {
-    t.ok(operationId && summary, path)
-    t.ok('500' in responses && '503' in responses, path)
-    if (security) t.ok(WAYS.includes(JSON.stringify(security)), path)
+t.test(
+  'every operation has an id, a summary, a description, its failures and its security schemes',
+  async (t) => {
+    t.match(document, {
+      openapi: '3.1.0',
+      components: { securitySchemes: { bearer: {}, jwt: {}, client: {} } },
+    })
+    t.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
+    for (const { path, operationId, summary, description, responses, security } of operations) {
+      t.ok(operationId && summary && description, path)
+      t.ok('500' in responses && '503' in responses, path)
+      if (security) t.ok(WAYS.includes(JSON.stringify(security)), path)
+    }
+  },
+)
+
+t.test('every operation has one tag, which the document explains', async (t) => {
+  const { tags } = document
+
+  t.strictSame(
+    tags.map(({ name }) => name),
+    ['sessions', 'tokens', 'introspection', 'users', 'operation'],
+  )
+  for (const { description, name } of tags) t.ok(description, name)
+  t.strictSame(
+    [...new Set(operations.flatMap((operation) => operation.tags))].sort(),
+    tags.map(({ name }) => name).sort(),
+  )
+  for (const operation of operations) t.equal(operation.tags.length, 1, operation.operationId)
+})
+
+t.test('answers refer to named schemas, and every status code is an integer', async (t) => {
+  const bodies = Object.values(document.paths).flatMap((methods) =>
+    Object.values(methods).flatMap(({ responses, requestBody }) =>
+      [requestBody, ...Object.values(responses)].flatMap((described) => contentOf(described)?.[1] ?? []),
+    ),
+  )
+
+  t.ok(bodies.length > 50)
+  for (const { schema } of bodies) t.match(schema.$ref, /^#\/components\/schemas\/[A-Z][A-Za-z]+$/)
+  for (const { responses } of operations) {
+    for (const [status, answer] of Object.entries(responses)) {
+      const { code } = contentOf(answer)?.[1].schema.properties ?? {}
+      if (code) t.strictSame(code, { type: 'integer', const: Number(status) })
+    }
   }
+})
+
+t.test('the examples log in with the demo account, and add another user', async (t) => {
+  const mobileOf = (wanted: string) => {
+    const { requestBody } = operations.find(({ operationId }) => operationId === wanted) ?? {}
+    return contentOf(requestBody)?.[1].schema.properties.mobile.examples
+  }
+
+  t.strictSame(mobileOf('login'), [DEMO_MOBILE])
+  t.strictSame(mobileOf('addUser'), ['+8613900139000'])
 })
 
 /** A token under either scheme, or the credentials of a service client. */

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { LANGUAGES } from '../../src/refusals/language.js'
 import { DETAILS, MESSAGES, ruleMessage } from '../../src/refusals/messages.js'
 import type { Slug } from '../../src/refusals/refusal.js'
 import { type Answer, basic, build, type CallOptions, claimsOf, MOBILE, PASSWORD } from '../helper.js'
+import { operations } from '../support/openapi.js'
 import { patiently } from '../support/patience.js'
 import { exchange, request } from '../support/raw-http.js'
 
@@ -248,11 +248,9 @@ const ANNOTATIONS = ['description', 'default', 'example', 'examples', 'title']
 
 /** The rules that a request can break, by the OpenAPI document. */
 function requestRules(): string[] {
-  const document = JSON.parse(readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8'))
-  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods as object))
   const schemas = operations.flatMap(({ requestBody, parameters = [] }) => [
-    ...Object.values<{ schema: object }>(requestBody?.content ?? {}).map(({ schema }) => schema),
-    ...parameters.map(({ schema }: { schema: object }) => schema),
+    ...Object.values(requestBody?.content ?? {}).map(({ schema }) => schema),
+    ...parameters.map(({ schema }) => schema),
   ])
   return [...new Set(schemas.flatMap(rulesOf))].filter((rule) => !ANNOTATIONS.includes(rule))
 }

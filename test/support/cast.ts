@@ -7,8 +7,8 @@ import type { Operation } from './openapi.js'
 import { patiently } from './patience.js'
 
 /** The password that the document shows, and its bcrypt hash at cost 10. */
-const SHOWN_PASSWORD = 'correct horse battery staple'
-const SHOWN_HASH = '$2b$10$h1TGiaH2c5PHkK7mZqptwOfbfbc0C7/peCt6uCuJqFrO45kTbn3AG'
+const SHOWN_PASSWORD = 'as printed at the first start'
+const SHOWN_HASH = '$2b$10$eU//N7LI9ADfW6g4ofkJ8OtYNaoRB2Fx/yHIgf56tKac23fF.prDq'
 
 /** Wrong passwords after which the service throttles. */
 const FAILURES = 3

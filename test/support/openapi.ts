@@ -16,6 +16,8 @@ export interface DocumentedAnswer {
 interface Described {
   operationId: string
   summary: string
+  description: string
+  tags: string[]
   security?: Record<string, []>[]
   parameters?: (MediaType & { name: string })[]
   requestBody?: { content: Record<string, MediaType> }
@@ -29,20 +31,36 @@ export interface Operation extends Described {
   path: string
 }
 
-type OpenapiDocument = { paths: Record<string, Record<string, Described>> } & Record<string, unknown>
+interface OpenapiDocument {
+  tags: { name: string; description: string }[]
+  paths: Record<string, Record<string, Described>>
+  components: { schemas: Record<string, SchemaObject> }
+}
 
 /** The committed document, which contract.test.ts compares with the routes. */
 export const document: OpenapiDocument = JSON.parse(
   readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8'),
 )
 
-export const operations: Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+/** The document with every schema in its place. */
+export const resolved: OpenapiDocument = resolve(document)
+
+export const operations: Operation[] = Object.entries(resolved.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, described]) => ({
     ...described,
     path,
     method: method.toUpperCase(),
   })),
 )
+
+/** Puts in place what each `$ref` names. The members beside it narrow it. */
+function resolve<T>(node: T): T {
+  return JSON.parse(JSON.stringify(node), (_key, value) => {
+    if (typeof value?.$ref !== 'string') return value
+    const named = resolve(document.components.schemas[value.$ref.replace(/.*\//, '')])
+    return value.properties ? { ...named, properties: { ...named?.properties, ...value.properties } } : named
+  })
+}
 
 /** The content type of a body and its description, undefined where there is no body. */
 export function contentOf(

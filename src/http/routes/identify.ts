@@ -5,14 +5,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Documented, refusals } from '../openapi.js'
 import { closed, ExpiresAt, NoBody, Ok, OneOf, ok, UserId } from '../schemas.js'
 
-export const Identity = closed({
-  user_id: UserId,
-  login_time: Type.Integer({
-    description: 'The stamp of the login, in milliseconds since the epoch.',
-    examples: [1795363200000],
-  }),
-  expires_at: ExpiresAt,
-})
+export const Identity = closed(
+  {
+    user_id: UserId,
+    login_time: Type.Integer({
+      description: 'The stamp of the login, in milliseconds since the epoch.',
+      examples: [1795363200000],
+    }),
+    expires_at: ExpiresAt,
+  },
+  { title: 'Identity', description: 'Whose request it is, and by which session.' },
+)
 
 const IDENTITY_HEADERS = {
   'X-User-Id': Type.String({ description: 'The user id.' }),
@@ -25,7 +28,7 @@ const IDENTITY_HEADERS = {
  */
 export const identify: FastifyPluginAsyncTypebox = async (app) => {
   const schema = {
-    tags: ['check'],
+    tags: ['tokens'],
     operationId: 'identify',
     summary: 'Who is making this request',
     description:

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 import { isAboutToken, Refusal } from '../../refusals/refusal.js'
 import type { Sessions } from '../../sessions/sessions.js'
-import { Claims, type VerifiedToken } from '../../tokens/tokens.js'
+import { Claims, SAMPLE_SESSION_ID, type VerifiedToken } from '../../tokens/tokens.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
 import { closed, TokenForm } from '../schemas.js'
 
@@ -22,23 +22,39 @@ const Active = closed(
     // Oathkeeper reads members that RFC 7662 does not define only from `ext`.
     ext: closed({ ...data.properties, sid: SessionId }),
   },
-  { description: 'The token is live.' },
+  { title: 'ActiveToken', description: 'The token is live.' },
 )
 
 /** No other member: RFC 7662 §2.2 wants nothing else said about a token that is not live. */
 const Inactive = closed(
   { active: Type.Literal(false) },
-  { description: 'The token is not live. No reason is given.' },
+  { title: 'InactiveToken', description: 'The token is not live. No reason is given.' },
 )
 
-export const Introspection = Type.Union([Active, Inactive], { description: 'What is known about the token.' })
-
 const INACTIVE = { active: false as const }
+
+const EXAMPLE: Static<typeof Active> = {
+  active: true,
+  token_type: 'Bearer',
+  sub: '1',
+  iss: 'auth-service',
+  iat: 1795363200,
+  exp: 1795449600,
+  jti: SAMPLE_SESSION_ID,
+  sid: SAMPLE_SESSION_ID,
+  ext: { id: 1, login_time: 1795363200000, sid: SAMPLE_SESSION_ID },
+}
+
+export const Introspection = Type.Union([Active, Inactive], {
+  title: 'Introspection',
+  description: 'What is known about the token.',
+  examples: [EXAMPLE, INACTIVE],
+})
 
 /** RFC 7662. Only behind requireClient, in an oauthEndpoint scope. */
 export const introspect: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }) => {
   const schema = {
-    tags: ['check'],
+    tags: ['introspection'],
     operationId: 'introspect',
     summary: 'Whether a token is live, in the form of RFC 7662',
     description:

@@ -15,22 +15,25 @@ interface Needs {
  */
 const MAX_AGE_SECONDS = 60
 
-const PublicJwk = closed({
-  kty: OneOf(['OKP', 'EC', 'RSA']),
-  crv: Type.Optional(Type.String({ description: 'The curve: `Ed25519` or `P-256`.' })),
-  x: Type.Optional(Type.String()),
-  y: Type.Optional(Type.String()),
-  n: Type.Optional(Type.String({ description: 'The modulus of an RSA key.' })),
-  e: Type.Optional(Type.String({ description: 'The exponent of an RSA key.' })),
-  kid: Type.String({ description: 'The key id, as in the header of a token.' }),
-  alg: OneOf(['EdDSA', 'ES256', 'RS256']),
-  use: OneOf(['sig']),
-})
+const PublicJwk = closed(
+  {
+    kty: OneOf(['OKP', 'EC', 'RSA']),
+    crv: Type.Optional(Type.String({ description: 'The curve: `Ed25519` or `P-256`.' })),
+    x: Type.Optional(Type.String()),
+    y: Type.Optional(Type.String()),
+    n: Type.Optional(Type.String({ description: 'The modulus of an RSA key.' })),
+    e: Type.Optional(Type.String({ description: 'The exponent of an RSA key.' })),
+    kid: Type.String({ description: 'The key id, as in the header of a token.' }),
+    alg: OneOf(['EdDSA', 'ES256', 'RS256']),
+    use: OneOf(['sig']),
+  },
+  { title: 'PublicKey', description: 'A public key in the form of RFC 7517.' },
+)
 
 /** In the form of RFC 7517 §5, which libraries expect, without the platform's envelope. */
 export const jwks: FastifyPluginAsyncTypebox<Needs> = async (app, { keys }) => {
   const schema = {
-    tags: ['check'],
+    tags: ['tokens'],
     operationId: 'jwks',
     summary: 'The public keys that verify tokens',
     description:
@@ -38,7 +41,10 @@ export const jwks: FastifyPluginAsyncTypebox<Needs> = async (app, { keys }) => {
       'issued a token, not that its session is live: ask /verify or /identify for that.',
     response: {
       200: {
-        ...closed({ keys: Type.Array(PublicJwk) }, { description: 'The keys to trust now.' }),
+        ...closed(
+          { keys: Type.Array(PublicJwk) },
+          { title: 'KeySet', description: 'The keys to trust now.' },
+        ),
         headers: {
           'Cache-Control': Type.String({ description: 'How long the keys may be cached.' }),
         },

@@ -17,23 +17,29 @@ interface Needs {
   region: CountryCode
 }
 
-const Credentials = closed({ mobile: Mobile, password: Password })
+const Credentials = closed({ mobile: Mobile, password: Password }, { title: 'Credentials' })
 
-const Grant = closed({
-  token: Type.String({ description: 'The JWT to send with every request.', examples: [SAMPLE_TOKEN] }),
-  token_type: Type.Literal('Bearer'),
-  user_id: UserId,
-  expires_in: Type.Integer({ description: 'Seconds until the token expires.', examples: [86400] }),
-})
+const Grant = closed(
+  {
+    token: Type.String({ description: 'The JWT to send with every request.', examples: [SAMPLE_TOKEN] }),
+    token_type: Type.Literal('Bearer'),
+    user_id: UserId,
+    expires_in: Type.Integer({ description: 'Seconds until the token expires.', examples: [86400] }),
+  },
+  { title: 'Grant', description: 'The token of a new session.' },
+)
 
 const EVENTS = { refused: 'login_refused', throttled: 'login_throttled' } as const
 
 export const login: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions, region }) => {
   const schema = {
-    tags: ['session'],
+    tags: ['sessions'],
     operationId: 'login',
     summary: 'Exchange a mobile number and password for a token',
-    description: 'Ends the earlier session of this user, on every device.',
+    description:
+      'Ends the earlier session of this user, on every device. The mobile number of the example is that ' +
+      'of the demo account in embedded mode. Its password is random: the service prints it on standard ' +
+      'output at its first start.',
     body: Credentials,
     response: {
       200: Ok(Grant, 'Logged in.'),

@@ -14,7 +14,7 @@ interface Needs {
 /** Not behind requireSession: logging out twice, or with an expired token, must succeed. */
 export const logout: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
   const schema = {
-    tags: ['session'],
+    tags: ['sessions'],
     operationId: 'logout',
     summary: 'End this session',
     description:

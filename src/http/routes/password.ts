@@ -13,14 +13,14 @@ interface Needs {
   actions: Pick<ActionLog, 'record'>
 }
 
-const PasswordChange = closed({ current: Password, new: NewPassword })
+const PasswordChange = closed({ current: Password, new: NewPassword }, { title: 'PasswordChange' })
 
 const EVENTS = { refused: 'password_refused', throttled: 'password_refused' } as const
 
 /** Only behind requireSession. */
 export const password: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
   const schema = {
-    tags: ['session'],
+    tags: ['sessions'],
     operationId: 'changePassword',
     summary: 'Set a new password and end this session',
     description:

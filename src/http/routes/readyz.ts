@@ -15,10 +15,13 @@ interface Needs {
 }
 
 const StoreState = OneOf(['up', 'away'])
-const Stores = closed({
-  postgres: StoreState,
-  redis: Type.Optional({ ...StoreState, description: 'Absent in embedded mode, which has no Redis.' }),
-})
+const Stores = closed(
+  {
+    postgres: StoreState,
+    redis: Type.Optional({ ...StoreState, description: 'Absent in embedded mode, which has no Redis.' }),
+  },
+  { title: 'Stores', description: 'The state of each store.' },
+)
 
 export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) => {
   const unavailable = refusals()[STATUS_OF.temporarily_unavailable]
@@ -26,6 +29,7 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
     tags: ['operation'],
     operationId: 'readyz',
     summary: 'Whether this process can serve: its stores do what it asks of them',
+    description: 'Asks each store. An orchestrator sends requests elsewhere while the answer is 503.',
     response: {
       ...refusals(),
       200: Ok(Stores, 'The stores do what is asked of them.'),
@@ -37,6 +41,7 @@ export const readyz: FastifyPluginAsyncTypebox<Needs> = async (app, { stores }) 
           data: Type.Optional(Stores),
         },
         {
+          title: 'NotReady',
           description: 'A store is away, and `data` names it. Without `data`: this process is closing.',
           headers: unavailable?.headers,
         },

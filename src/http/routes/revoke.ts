@@ -14,7 +14,7 @@ interface Needs {
 /** RFC 7009. Only behind requireClient, in an oauthEndpoint scope. */
 export const revoke: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions, actions }) => {
   const schema = {
-    tags: ['session'],
+    tags: ['introspection'],
     operationId: 'revoke',
     summary: 'End the session of a token, in the form of RFC 7009',
     description:

@@ -20,7 +20,7 @@ export const userPassword: FastifyPluginAsyncTypebox<Needs> = async (app, { user
       'Does not ask for the current password: for sibling services that have identified the user in ' +
       'another way. After a 503, try again: the password may or may not have been set.',
     params: UserPath,
-    body: closed({ password: NewPassword }),
+    body: closed({ password: NewPassword }, { title: 'PasswordReset' }),
     response: {
       200: Done('The password is set, and the session has ended.'),
       ...refusals(...OF_A_BODY, 'not_found'),

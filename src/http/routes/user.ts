@@ -22,6 +22,7 @@ export const user: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actio
     tags: ['users'],
     operationId: 'findUser',
     summary: 'Read a user',
+    description: 'By the user id, as the answer to /login or to adding the user gave it.',
     params: UserPath,
     response: { 200: Ok(UserRecord, 'The user.'), ...refusals('invalid_request', 'not_found') },
   } satisfies Documented
@@ -35,7 +36,7 @@ export const user: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actio
       'log in again; a session that has ended stays ended. Setting the same status again succeeds. ' +
       'After a 503, try again: the status may or may not have been set.',
     params: UserPath,
-    body: closed({ status: UserStatus }),
+    body: closed({ status: UserStatus }, { title: 'UserChange' }),
     response: {
       200: Ok(UserRecord, 'The user after the change.'),
       ...refusals(...OF_A_BODY, 'not_found'),

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
 import type { ActionLog } from '../../logs/action-log.js'
 import type { Users } from '../../users/users.js'
 import { type Documented, OF_A_BODY, refusals } from '../openapi.js'
@@ -10,7 +11,10 @@ interface Needs {
   actions: Pick<ActionLog, 'record'>
 }
 
-const NewUser = closed({ mobile: Mobile, password: NewPassword })
+/** The demo account of embedded mode has the usual example. */
+const NewMobile = Type.String({ ...Mobile, examples: ['+8613900139000'] })
+
+const NewUser = closed({ mobile: NewMobile, password: NewPassword }, { title: 'NewUser' })
 
 /** Only behind requireClient. */
 export const addUser: FastifyPluginAsyncTypebox<Needs> = async (app, { users, actions }) => {

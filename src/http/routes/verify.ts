@@ -10,26 +10,32 @@ interface Needs {
   sessions: Pick<Sessions, 'identify' | 'inspect'>
 }
 
-export const Question = closed({
-  token: Type.String({
-    description: 'The token that a user sent to the sibling service.',
-    minLength: 1,
-    examples: [SAMPLE_TOKEN],
-  }),
-  check: Type.Optional(
-    OneOf(['session', 'signature'], {
-      description:
-        '`session` is the full check. `signature` checks the token alone and does not see a logout.',
-      default: 'session',
+export const Question = closed(
+  {
+    token: Type.String({
+      description: 'The token that a user sent to the sibling service, as /login answered it.',
+      minLength: 1,
+      examples: [SAMPLE_TOKEN],
     }),
-  ),
-})
+    check: Type.Optional(
+      OneOf(['session', 'signature'], {
+        description:
+          '`session` is the full check. `signature` checks the token alone and does not see a logout.',
+        default: 'session',
+      }),
+    ),
+  },
+  { title: 'Question' },
+)
 
-export const Verdict = closed({ payload: Claims, user_id: UserId, expires_at: ExpiresAt })
+export const Verdict = closed(
+  { payload: Claims, user_id: UserId, expires_at: ExpiresAt },
+  { title: 'Verdict', description: 'What a token says.' },
+)
 
 export const verify: FastifyPluginAsyncTypebox<Needs> = async (app, { sessions }) => {
   const schema = {
-    tags: ['check'],
+    tags: ['tokens'],
     operationId: 'verify',
     summary: 'Whether a token is genuine, unexpired and of a live session',
     description: 'For sibling services that were sent a token. Reads both stores; never cache the answer.',
