@@ -59,8 +59,8 @@ export const TIERS = {
     needs: STORES,
   },
   clients: {
-    about: 'what sibling services install, in Node.js, Flask and a generated client',
-    files: ['test/clients/', 'test/openapi/generated-client.test.ts'],
+    about: 'what sibling services install, in Node.js, Flask and generated clients',
+    files: ['test/clients/', 'test/openapi/generated-client.test.ts', 'test/openapi/generators.test.ts'],
     needs: [...STORES, 'openssl', 'flask', 'urllib3'],
   },
   gateways: {
