@@ -13,6 +13,8 @@ import { requireClient } from './http/hooks/require-client.js'
 import { requireSession } from './http/hooks/require-session.js'
 import { registerJwt } from './http/jwt.js'
 import { registerDocs, registerOpenapi } from './http/openapi.js'
+import { collectPaths, registerOtherMethods } from './http/other-methods.js'
+import { frontPage } from './http/routes/front-page.js'
 import { identify } from './http/routes/identify.js'
 import { introspect } from './http/routes/introspect.js'
 import { jwks } from './http/routes/jwks.js'
@@ -57,11 +59,13 @@ export async function buildApp(needs: Needs) {
   await app.register(oneHost)
   if (stores.redis) await app.register(fastifyRedis, { client: stores.redis })
   if (config.docs) await registerOpenapi(app)
+  const paths = collectPaths(app)
 
   const subjects = createSubjects(needs, await registerJwt(app))
   await app.register(hashingLifecycle, { passwords: subjects.passwords, accounts: stores.accounts })
   await registerRoutes(app, needs, subjects)
   if (config.docs) await registerDocs(app)
+  await registerOtherMethods(app, paths)
   return app
 }
 
@@ -99,6 +103,7 @@ async function registerRoutes(
     await scope.register(jwks, { keys })
     await scope.register(livez)
     await scope.register(readyz, { stores: probes })
+    await scope.register(frontPage, { docs: config.docs })
   })
 
   await app.register(async function tokenHolders(scope) {

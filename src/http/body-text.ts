@@ -21,6 +21,16 @@ export function jsonText(request: Headers, bytes: Uint8Array): string {
   return text
 }
 
+/** The refusal of a text that the JSON parser refuses: most is no JSON, some poisons a prototype. */
+export function notParsed(text: string): Refusal {
+  try {
+    JSON.parse(text)
+    return new Refusal('invalid_request')
+  } catch {
+    return new Refusal('invalid_request', { msg: DETAILS.bodyNotJson })
+  }
+}
+
 /**
  * The text of a form body. Its %-escapes must be UTF-8 too (WHATWG URL §5.1): the parser leaves
  * other escapes undecoded.

@@ -14,6 +14,7 @@ export const STATUS_OF = {
   invalid_client: 401,
   not_allowed: 403,
   not_found: 404,
+  method_not_allowed: 405,
   request_timeout: 408,
   mobile_taken: 409,
   payload_too_large: 413,

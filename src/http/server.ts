@@ -8,7 +8,7 @@ import Fastify, {
 } from 'fastify'
 import type { Config } from '../config/config.js'
 import { Refusal } from '../refusals/refusal.js'
-import { jsonText } from './body-text.js'
+import { jsonText, notParsed } from './body-text.js'
 import { createProxies } from './client-address.js'
 import { answerClientError, answerError } from './error-answers.js'
 import { createHttpServer, MAX_HEADER_BYTES } from './node-server.js'
@@ -54,7 +54,10 @@ export function createServer({ trustProxy, keepAliveSeconds }: Needs, log: Fasti
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (request: FastifyRequest, bytes: Buffer, done) => parseJson(request, jsonText(request.raw, bytes), done),
+    (request: FastifyRequest, bytes: Buffer, done) => {
+      const text = jsonText(request.raw, bytes)
+      parseJson(request, text, (error, body) => done(error && notParsed(text), body))
+    },
   )
   app.setErrorHandler(answer)
   app.setNotFoundHandler(() => {

@@ -28,6 +28,10 @@ export const MESSAGES = {
   },
   not_allowed: { en: 'The service client lacks this permission.', zh: '该服务客户端没有此权限。' },
   not_found: { en: 'There is nothing at this address.', zh: '请求的地址不存在。' },
+  method_not_allowed: {
+    en: 'This address does not answer this method: see the Allow header.',
+    zh: '该地址不支持此请求方法，请查看 Allow 响应头。',
+  },
   request_timeout: { en: 'The request took too long to arrive.', zh: '请求接收超时。' },
   mobile_taken: { en: 'mobile is taken by another user', zh: 'mobile 已被其他用户使用' },
   payload_too_large: { en: 'The request body is too large.', zh: '请求体过大。' },
@@ -54,6 +58,7 @@ export type PasswordField = 'password' | 'current' | 'new'
 export const DETAILS = {
   noSuchUser: { en: 'There is no such user.', zh: '用户不存在。' },
   notAMobile: { en: 'mobile is not a phone number', zh: 'mobile 不是有效的电话号码' },
+  bodyNotJson: { en: 'body is not JSON', zh: 'body 不是有效的 JSON' },
   bodyNotUtf8: { en: 'body is not UTF-8', zh: 'body 不是有效的 UTF-8' },
   otherCharset: { en: 'charset must be UTF-8', zh: 'charset 必须是 UTF-8' },
   severalContentTypes: { en: 'there are several content types', zh: '存在多个 content-type' },
@@ -91,8 +96,8 @@ interface BrokenRule {
 }
 
 /**
- * A broken rule of JSON Schema as a message. Repeats only text of the schema, never of the request:
- * `params` may hold both.
+ * A broken rule of JSON Schema as a message. Repeats text of the schema, and of the request only
+ * the plain name of an unknown field: `params` may hold more.
  *
  * @param place the part of the request, such as `body` or `body/mobile`.
  */
@@ -101,13 +106,22 @@ export function ruleMessage(place: string, { keyword, params }: BrokenRule): Mes
   return rule ? { en: `${place} ${rule.en}`, zh: `${place} ${rule.zh}` } : MESSAGES.invalid_request
 }
 
+/**
+ * A field name that a message may repeat. Any other text in its place could be markup, or a value
+ * that was sent as a name.
+ */
+const PLAIN_NAME = /^[a-z]\w{0,31}$/i
+
 /** Every rule that a request schema uses: a test checks that none is missing. */
 const RULES: Record<string, (params: Record<string, unknown>) => Message> = {
   required: ({ missingProperty }) => ({
     en: `must have required property '${missingProperty}'`,
     zh: `缺少必填字段 '${missingProperty}'`,
   }),
-  additionalProperties: () => ({ en: 'must NOT have additional properties', zh: '含有未定义的字段' }),
+  additionalProperties: ({ additionalProperty }) => {
+    const name = PLAIN_NAME.test(String(additionalProperty)) ? ` '${additionalProperty}'` : ''
+    return { en: `must NOT have the unknown field${name}`, zh: `含有未定义的字段${name}` }
+  },
   type: ({ type }) => ({ en: `must be ${type}`, zh: `的类型必须是 ${type}` }),
   enum: () => ({ en: 'must be equal to one of the allowed values', zh: '不在允许的取值之内' }),
   minimum: ({ limit }) => ({ en: `must be >= ${limit}`, zh: `不能小于 ${limit}` }),

@@ -23,17 +23,23 @@ const lost = {
   ...{ method: 'GET', path: '/nowhere', status: 404, headers: JSON_TYPE },
   body: { code: 404, error: 'not_found', msg: 'Nothing here.' },
 }
+const otherMethod = {
+  ...{ method: 'GET', path: '/login', status: 405, headers: { ...JSON_TYPE, allow: 'POST' } },
+  body: { code: 405, error: 'method_not_allowed', msg: 'Only POST.' },
+}
 const revoked = { method: 'POST', path: '/revoke', status: 200, headers: { date: 'today' }, body: undefined }
 const page = { method: 'GET', path: '/docs/', status: 200, headers: { 'content-type': 'text/html' }, body: 1 }
 
 t.test('finds nothing in answers that match the document', async (t) => {
   for (const [name, answer] of Object.entries({
-    ...{ identified, refused, away, lost, revoked, page },
+    ...{ identified, refused, away, lost, otherMethod, revoked, page },
+    'the front page': { ...page, path: '/' },
     'a path below /identify': { ...identified, path: '/identify/%zz?a=b' },
     'another method of /identify': { ...identified, method: 'PROPFIND' },
     'an absolute address': { ...identified, path: 'http://auth.test/identify' },
     'HEAD, without a body': { ...away, method: 'HEAD', body: undefined },
-    'another method': { ...lost, path: '/login' },
+    'another method below /docs': { ...otherMethod, path: '/docs/json' },
+    'TRACE at /identify': { ...lost, method: 'TRACE', path: '/identify' },
     'no request at all': {
       ...lost,
       status: 400,
@@ -66,6 +72,9 @@ t.test('finds each deviation from the document', async (t) => {
     'a header of another type': { ...away, headers: { ...away.headers, 'retry-after': 'soon' } },
     'success where nothing is': { ...identified, path: '/identifyx' },
     TRACE: { ...identified, method: 'TRACE' },
+    '404 for another method': { ...lost, path: '/login' },
+    '405 where nothing is': { ...otherMethod, path: '/nowhere' },
+    '405 without Allow': { ...otherMethod, headers: JSON_TYPE },
     'a failure that is no refusal below /docs': { ...page, status: 404 },
   })) {
     t.not(found(answer).length, 0, name)

@@ -102,7 +102,7 @@ t.test('POST /introspect', async (t) => {
     }
   })
 
-  t.test('415 for anything but a form, 413 for a long form, 404 for GET', async (t) => {
+  t.test('415 for anything but a form, 413 for a long form, 405 for GET', async (t) => {
     const token = await service.login()
     const authorization = basic(client)
     for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x']) {
@@ -113,7 +113,7 @@ t.test('POST /introspect', async (t) => {
     t.match(await ask('a'.repeat(5000)), { status: 413, body: { error: 'payload_too_large' } })
     // A token in a URL would end up in logs.
     const get = await service.call('GET', `/introspect?token=${token}`, { headers: { authorization } })
-    t.equal(get.status, 404)
+    t.equal(get.status, 405)
   })
 
   t.test('200 active exactly for those tokens for which /verify answers 200', async (t) => {

@@ -41,10 +41,10 @@ t.test('GET /.well-known/jwks.json', async (t) => {
     t.notMatch(text, /"(d|p|q|dp|dq|qi|k|oct|HS256)"/)
   })
 
-  t.test('404 for POST; 200 for GET, even with an invalid token', async (t) => {
+  t.test('405 for POST; 200 for GET, even with an invalid token', async (t) => {
     const service = await startKeyed(t, backends)
 
-    t.equal((await service.call('POST', JWKS, { body: {} })).status, 404)
+    t.equal((await service.call('POST', JWKS, { body: {} })).status, 405)
     t.equal((await service.call('GET', JWKS, { token: 'x.y.z' })).status, 200)
   })
 })

@@ -42,7 +42,7 @@ t.test('every refusal, in English and in Chinese', async (t) => {
 
   // A slug that is missing here does not compile.
   const causes: Record<Exclude<Slug, Unread>, Cause> = {
-    invalid_request: ['POST', '/login', { body: '{', headers: { 'content-type': 'application/json' } }],
+    invalid_request: ['GET', '/%zz', {}],
     token_missing: ['GET', '/identify', {}],
     token_invalid: ['GET', '/identify', { token: 'x.y.z' }],
     token_expired: ['GET', '/identify', { token: expired }],
@@ -53,6 +53,7 @@ t.test('every refusal, in English and in Chinese', async (t) => {
     invalid_client: ['GET', '/users/1', {}],
     not_allowed: ['GET', '/users/1', { headers: reader }],
     not_found: ['GET', '/nowhere', {}],
+    method_not_allowed: ['GET', '/login', {}],
     mobile_taken: ['POST', '/users', { body: { mobile: MOBILE, password: PASSWORD }, headers: provisioner }],
     payload_too_large: ['POST', '/verify', { body: { token: 'x'.repeat(5000) } }],
     unsupported_media_type: [
@@ -121,7 +122,12 @@ t.test('details of refusals', async (t) => {
 
   const broken: [path: string, body: unknown, msg: string][] = [
     ['/login', { mobile: canary }, "body 缺少必填字段 'password'"],
-    ['/login', { ...good, [canary]: canary }, 'body 含有未定义的字段'],
+    ['/login', { ...good, extra_field: canary }, "body 含有未定义的字段 'extra_field'"],
+    ['/login', { ...good, [canary]: 1 }, 'body 含有未定义的字段'],
+    ['/login', { ...good, ['x'.repeat(33)]: 1 }, 'body 含有未定义的字段'],
+    ['/login', canary, 'body 不是有效的 JSON'],
+    ['/login', '', 'body 不是有效的 JSON'],
+    ['/login', '{"__proto__":{}}', '请求格式不正确。'],
     ['/login', { ...good, mobile: [canary] }, 'body/mobile 的类型必须是 string'],
     ['/login', [canary], 'body 的类型必须是 object'],
     ['/login', { ...good, mobile: '12' }, 'body/mobile 不能少于 3 个字符'],
@@ -145,7 +151,12 @@ t.test('details of refusals', async (t) => {
     t.test(`400 in Chinese: ${msg}`, async (t) => {
       const shown = path === '/users' ? provisioner : {}
       const [english, chinese] = [EN, ZH].map((headers) =>
-        patiently(() => service.call('POST', path, { token, body, headers: { ...headers, ...shown } })),
+        patiently(() =>
+          service.call('POST', path, {
+            ...{ token, body },
+            headers: { 'content-type': 'application/json', ...headers, ...shown },
+          }),
+        ),
       )
 
       t.strictSame((await chinese)?.body, { code: 400, error: 'invalid_request', msg })

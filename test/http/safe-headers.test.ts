@@ -14,6 +14,7 @@ t.test('security headers', async (t) => {
   /** Every kind of answer: its status, and a request for it. */
   const kinds: Record<string, [status: number, bytes: (...headers: string[]) => string]> = {
     'a route': [200, (...headers) => request('GET', '/livez', headers)],
+    'the front page': [200, (...headers) => request('GET', '/', headers)],
     'a route, for HEAD': [200, (...headers) => request('HEAD', '/livez', headers)],
     '/identify': [200, (...headers) => request('GET', '/identify', [bearer, ...headers])],
     '/identify with another method': [
@@ -32,7 +33,7 @@ t.test('security headers', async (t) => {
       (...headers) => request('POST', '/login', [json, ...headers], ' '.repeat(5000)),
     ],
     'an unknown path': [404, (...headers) => request('GET', '/nowhere', headers)],
-    'an unknown method of a path': [404, (...headers) => request('DELETE', '/livez', headers)],
+    'another method of a path': [405, (...headers) => request('DELETE', '/livez', headers)],
     'a malformed path': [400, (...headers) => request('GET', '/%zz', headers)],
     'an unknown expectation': [417, (...headers) => request('GET', '/livez', ['Expect: x', ...headers])],
     'no Host': [400, (...headers) => ['GET /livez HTTP/1.1', ...headers, '', ''].join('\r\n')],

@@ -115,7 +115,7 @@ t.test('400 invalid_request for an id that is not written as a positive safe int
   }
 })
 
-t.test('404 for other methods and paths', async (t) => {
+t.test('405 for other methods', async (t) => {
   for (const [method, path] of [
     ['GET', '/users'],
     ['DELETE', `/users/${userId}`],
@@ -125,7 +125,11 @@ t.test('404 for other methods and paths', async (t) => {
     ['POST', `/users/${userId}/session`],
     ['GET', `/users/${userId}/session`],
   ] as const) {
-    t.match(await ask(method, path), { status: 404, body: { error: 'not_found' } }, `${method} ${path}`)
+    t.match(
+      await ask(method, path),
+      { status: 405, body: { error: 'method_not_allowed' } },
+      `${method} ${path}`,
+    )
   }
 })
 

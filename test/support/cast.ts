@@ -13,8 +13,8 @@ const SHOWN_HASH = '$2b$10$eU//N7LI9ADfW6g4ofkJ8OtYNaoRB2Fx/yHIgf56tKac23fF.prDq
 /** Wrong passwords after which the service throttles. */
 const FAILURES = 3
 
-/** Refusals before the request of any operation was read. */
-type OfNoOperation = 'request_timeout' | 'headers_too_large'
+/** Refusals of what is no request of an operation. */
+type OfNoOperation = 'request_timeout' | 'headers_too_large' | 'method_not_allowed'
 
 /** Refusals that an instance gives to every request, or to none. */
 type OfAnInstance = 'internal' | 'temporarily_unavailable'

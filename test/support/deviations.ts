@@ -18,9 +18,9 @@ export interface Exchange {
 export function deviationsOf(exchange: Exchange): string[] {
   const { method, path, status } = exchange
   const operation = operationAt(method, path)
-  const described = operation?.responses[status] ?? (operation ? UNREAD : NOWHERE)[status]
+  const described = operation?.responses[status] ?? (operation ? UNREAD : elsewhere(path))[status]
   if (described) return differences(described, exchange)
-  return isPageOfDocs(path) && status < 400 ? [] : ['no such status']
+  return isPage(path) && status < 400 ? [] : ['no such status']
 }
 
 /** Refusals of bytes that did not become a request, with any path. */
@@ -28,6 +28,20 @@ const UNREAD = refusals('invalid_request', 'request_timeout', 'headers_too_large
 
 /** Refusals at a path that the document does not have. */
 const NOWHERE = { ...UNREAD, ...refusals('not_found') }
+
+/** Refusals at a path that answers other methods. */
+const OTHER_METHOD: Record<number, DocumentedAnswer> = {
+  ...UNREAD,
+  405: { ...refusals('method_not_allowed')[405], headers: { Allow: { schema: { type: 'string' } } } },
+}
+
+/** Refusals where the document has no operation. /identify answers TRACE as an unknown path. */
+function elsewhere(path: string): Record<number, DocumentedAnswer> {
+  if (isPage(path)) return { ...NOWHERE, ...OTHER_METHOD }
+  const known = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => operationAt(method, path))
+  const isKnown = known.some((operation) => operation && operation.operationId !== 'identify')
+  return isKnown ? OTHER_METHOD : NOWHERE
+}
 
 function refusals(...slugs: Slug[]): Record<number, DocumentedAnswer> {
   const envelope = (slug: Slug) => ({
@@ -55,8 +69,9 @@ const PATTERNS = operations.map((operation) => ({
   ),
 }))
 
-function isPageOfDocs(path: string): boolean {
-  return /^\/docs([/?]|$)/.test(path)
+/** The front page, and Swagger UI with its files. */
+function isPage(path: string): boolean {
+  return /^\/(\?|$|docs([/?]|$))/.test(path)
 }
 
 function differences(described: DocumentedAnswer, { method, headers, text }: Exchange): string[] {
