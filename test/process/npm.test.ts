@@ -2,6 +2,7 @@ import { cpSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { endGroup } from '../support/clone.js'
 import { bannerOf } from '../support/embedded-home.js'
 import { freePort, reachable, until } from '../support/servers.js'
 import { spawnProgram, temporaryDirectory } from '../support/service-process.js'
@@ -76,15 +77,6 @@ async function gone(t: Test, service: number, port: number): Promise<void> {
     { withinMs: STOP_LIMIT_MS },
   )
   await t.rejects(reachable(port), 'nothing listens')
-}
-
-/** Whatever a signal has left. */
-function endGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL')
-  } catch {
-    // Nothing is left.
-  }
 }
 
 function isRunning(pid: number): boolean {
