@@ -33,7 +33,7 @@ export const TIERS = {
       'test/tokens/keys-rotation.test.ts',
       'test/tokens/keys-sighup.test.ts',
     ],
-    needs: [...STORES, 'strace', 'psql', 'git', 'curl'],
+    needs: [...STORES, 'openssl', 'strace', 'psql', 'git', 'curl'],
   },
   topologies: {
     about: 'Redis Cluster and Sentinel, PgBouncer, stores with the fewest rights',
