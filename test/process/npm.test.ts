@@ -53,7 +53,10 @@ t.test('SIGTERM ends the service and frees its port', async (t) => {
   })
 })
 
-/** Starts the service in embedded mode through npm. `end` sends SIGTERM to npm's own process. */
+/**
+ * Starts the service in embedded mode through npm. `end` sends SIGTERM to npm's own process, and
+ * waits for all that writes to npm's output.
+ */
 async function start(t: Test, program: string, args: string[]) {
   const port = await freePort()
   const env = {
@@ -66,7 +69,11 @@ async function start(t: Test, program: string, args: string[]) {
   t.teardown(() => endGroup(npm.pid))
   await until(() => reachable(port), { withinMs: 70_000 })
   const service = Number(/"pid":(\d+)/.exec(await bannerOf(npm))?.[1])
-  return { end: () => void process.kill(npm.pid, 'SIGTERM'), service, port }
+  const end = () => {
+    process.kill(npm.pid, 'SIGTERM')
+    return npm.exited
+  }
+  return { end, service, port }
 }
 
 async function gone(t: Test, service: number, port: number): Promise<void> {
