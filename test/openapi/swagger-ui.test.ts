@@ -11,6 +11,12 @@ import { authorise, operation, tryOut } from '../support/swagger-page.js'
 /** Files that a test leaves for people to look at. Git ignores the folder. */
 const ARTEFACTS = fileURLToPath(new URL('../../.artefacts/', import.meta.url))
 
+const WHOLE = { width: 1280, height: 1600 }
+
+/** Run in the page: how far the dialogue is scrolled, and the field that has the focus. */
+const SCROLLED = "document.querySelector('.modal-ux-content').scrollTop"
+const FOCUSED = 'document.activeElement.id'
+
 t.test('Swagger UI in a browser', async (t) => {
   const service = await build(t)
   const userId = await service.addUser()
@@ -26,6 +32,41 @@ t.test('Swagger UI in a browser', async (t) => {
       .waitFor()
 
     t.equal(await page.locator('.opblock').count(), operations.length)
+  })
+
+  t.test('opens the dialogue for credentials at the token, also on a small screen', async (t) => {
+    await page.setViewportSize({ width: 390, height: 600 })
+    await page.locator('.auth-wrapper .authorize').click()
+    const first = page.locator('.auth-container').first()
+    await first.waitFor()
+
+    t.match(await first.innerText(), /^bearer/)
+    await until(async () => {
+      assert.equal(await page.evaluate(SCROLLED), 0)
+      assert.equal(await page.evaluate(FOCUSED), await first.locator('input').getAttribute('id'))
+    })
+    await page.locator('.btn-done').first().click()
+    await page.setViewportSize(WHOLE)
+  })
+
+  t.test('401 without a prompt of the browser, which would wait for an answer', async (t) => {
+    const prompts: string[] = []
+    const session = await page.context().newCDPSession(page)
+    session.on('Fetch.requestPaused', ({ requestId }) => {
+      void session.send('Fetch.continueRequest', { requestId })
+    })
+    session.on('Fetch.authRequired', ({ requestId, request }) => {
+      prompts.push(request.url)
+      const authChallengeResponse = { response: 'CancelAuth' } as const
+      void session.send('Fetch.continueWithAuth', { requestId, authChallengeResponse })
+    })
+    await session.send('Fetch.enable', { handleAuthRequests: true })
+
+    const refused = await tryOut(page, 'introspect', { token: 'x.y.z' })
+
+    t.match(refused, { status: 401, body: { error: 'invalid_client' } })
+    t.strictSame(prompts, [])
+    await session.detach()
   })
 
   t.test('logs in', async (t) => {
