@@ -11,6 +11,7 @@ const { defineCommand } = Redis.prototype
 
 Redis.prototype.defineCommand = function (name, definition) {
   defineCommand.call(this, name, definition)
+  if (name !== 'joinSession') return
   const run = this[name]
   this[name] = async (key, stamp, sessionId, ...others) => {
     const held = await this.get(key)
