@@ -4,7 +4,7 @@ import { type Base, Spawn, t as tap } from 'tap'
 import { endWithThisProcess } from './servers.js'
 
 /** The time limit of a file: more than twice what any file takes when it runs alone. */
-const FILE_LIMIT_MS = 120_000
+const FILE_LIMIT_MS = 240_000
 
 /** The TAP of every file; git ignores it. */
 const RESULTS = '.tap/results'
