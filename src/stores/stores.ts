@@ -29,6 +29,9 @@ const START_LIMIT_MS = 60_000
 /** Pause between two attempts to reach a store at the start, in milliseconds. */
 const RETRY_MS = 100
 
+/** How often the start says what it waits for, in milliseconds, also while an attempt lasts. */
+const SAY_EVERY_MS = 1000
+
 export interface Stores {
   accounts: Accounts
   serviceClients: ServiceClientRows
@@ -211,26 +214,34 @@ async function waitFor(
   reach: () => Promise<void>,
 ): Promise<void> {
   const started = performance.now()
-  for (let said = 0; ; ) {
-    try {
-      return await reach()
-    } catch (error) {
-      // The other store has failed for good: stop waiting.
-      if (signal?.aborted || error instanceof OperatorError) throw error
-      // Of several reasons, name the one that the operator must act on.
-      const reasons = (error instanceof AggregateError ? error.errors : [error]).map(describe)
-      const hopeless = reasons.find(isHopeless)
-      const reason = hopeless ?? reasons[0]
-      const waited = performance.now() - started
-      if (hopeless) throw new OperatorError(`${store} refuses: ${hopeless}${cureOf(hopeless)}`)
-      if (waited > waitMs) {
-        throw new OperatorError(`${store} is not ready after ${waitMs / 1000} s: ${reason}`)
+  let reason: string | undefined
+  const say = () => log.warn(`waiting for ${store}: ${reason ?? 'no answer yet'}`)
+  const saying = setInterval(say, SAY_EVERY_MS)
+  try {
+    for (;;) {
+      try {
+        return await reach()
+      } catch (error) {
+        // The other store has failed for good: stop waiting.
+        if (signal?.aborted || error instanceof OperatorError) throw error
+        const isFirst = reason === undefined
+        reason = reasonToWait(error as Error, store)
+        if (performance.now() - started > waitMs) {
+          throw new OperatorError(`${store} is not ready after ${waitMs / 1000} s: ${reason}`)
+        }
+        if (isFirst) say()
+        await sleep(RETRY_MS)
       }
-      if (waited >= said * 1000) {
-        said = Math.floor(waited / 1000) + 1
-        log.warn(`waiting for ${store}: ${reason}`)
-      }
-      await sleep(RETRY_MS)
     }
+  } finally {
+    clearInterval(saying)
   }
+}
+
+/** Of several reasons, the first. @throws OperatorError with one that waiting does not cure */
+function reasonToWait(error: Error, store: string): string {
+  const reasons = (error instanceof AggregateError ? error.errors : [error]).map(describe)
+  const hopeless = reasons.find(isHopeless)
+  if (hopeless) throw new OperatorError(`${store} refuses: ${hopeless}${cureOf(hopeless)}`)
+  return reasons[0] ?? ''
 }
