@@ -68,7 +68,9 @@ export function isBug(error: Error): boolean {
 /** Waits at most `limitMs` for a promise. If the promise settles later, its result is ignored. */
 function withinLimit<T>(promise: Promise<T>, limitMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new OutOfTime()), Math.max(0, limitMs))
+    // Where the event loop is late, the answer may have arrived: the poll phase, which reads the
+    // sockets, comes after the timers and before the immediates.
+    const timer = setTimeout(() => setImmediate(reject, new OutOfTime()), Math.max(0, limitMs))
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }
