@@ -1,8 +1,9 @@
-import assert from 'node:assert'
-import { connect, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { PATIENCE } from '../../support/patience.js'
-import { until } from '../../support/servers.js'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { endWithThisProcess } from '../../support/servers.js'
 import { CLIENTS, openConnections } from '../clients.js'
 import type { Round } from '../round.js'
 import { fault, type Scenario } from '../scenario.js'
@@ -57,27 +58,16 @@ export const abuseRows: Scenario[] = [
     // New connections are refused during a flood. The load clients are served because they are
     // connected.
     await openConnections(instance?.url ?? '', CLIENTS)
-    const sockets: Socket[] = []
-    let dropped = 0
-    const open = () => {
-      const socket = connect(target, '127.0.0.1').resume()
-      socket.on('error', () => undefined).once('close', () => dropped++)
-      sockets.push(socket)
-    }
-    for (let batch = 0; batch < 24; batch++) {
-      for (let each = 0; each < 500; each++) open()
-      await sleep(25)
-    }
-    // The kernel tries a connection again after a second or more if it found the queue full.
-    await until(() => assert.ok(dropped > 0), PATIENCE)
-    await sleep(500)
+    const flood = endWithThisProcess(spawn(process.execPath, [FLOOD, String(target)]))
+    const [refused] = (await once(flood.stdout as Readable, 'data')) as [Buffer]
     const { descriptors = 0 } = instance?.usage() ?? {}
     if (descriptors > 11_000) problems.push(`${descriptors} descriptors are open`)
-    const refused = dropped
-    for (const socket of sockets) socket.destroy()
-    return refused
+    flood.kill()
+    return Number(String(refused))
   }),
 ]
+
+const FLOOD = fileURLToPath(new URL('../connection-flood.mjs', import.meta.url))
 
 interface Abuse extends Round {
   problems: string[]
