@@ -32,6 +32,12 @@ const RETRY_MS = 100
 /** How often the start says what it waits for, in milliseconds, also while an attempt lasts. */
 const SAY_EVERY_MS = 1000
 
+/**
+ * How long the first attempt may take without a word, in milliseconds. It may find out that its
+ * failure is permanent, or be at work over a slow line.
+ */
+const SILENT_MS = 5000
+
 export interface Stores {
   accounts: Accounts
   serviceClients: ServiceClientRows
@@ -215,7 +221,10 @@ async function waitFor(
 ): Promise<void> {
   const started = performance.now()
   let reason: string | undefined
-  const say = () => log.warn(`waiting for ${store}: ${reason ?? 'no answer yet'}`)
+  const say = () => {
+    if (reason !== undefined || performance.now() - started > SILENT_MS)
+      log.warn(`waiting for ${store}: ${reason ?? 'no answer yet'}`)
+  }
   const saying = setInterval(say, SAY_EVERY_MS)
   try {
     for (;;) {
