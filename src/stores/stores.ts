@@ -109,7 +109,7 @@ async function openServers(
       waitFor({ store: 'Redis', ...patience }, redis.reach),
     ])
     // Opens a connection of each kind, so that no request has to wait for one.
-    await waitFor({ store: 'PostgreSQL', ...patience }, postgres.probe)
+    await waitFor({ store: 'PostgreSQL', ...patience }, postgres.accounts.probe)
   } catch (error) {
     giveUp.abort()
     await close()
@@ -117,7 +117,7 @@ async function openServers(
   }
   const { accounts, serviceClients, places } = postgres
   const { registry, counts, writer } = redis
-  const probes = { postgres: postgres.probe, redis: redis.probe }
+  const probes = { postgres: accounts.probe, redis: redis.probe }
   return { accounts, serviceClients, places, registry, counts, redis: writer, probes, close }
 }
 
@@ -128,7 +128,7 @@ async function openHere(
 ): Promise<Stores> {
   if (isCommand) requireEmbeddedData(dataDir)
   const embedded = (isCommand && (await joinEmbedded(dataDir))) || (await openEmbedded(dataDir))
-  const { accounts, serviceClients, places, probe, close } = postgresStores(embedded.address, log)
+  const { accounts, serviceClients, places, close } = postgresStores(embedded.address, log)
   const registry = createMemorySessionRegistry()
   const closeBoth = async () => {
     await close()
@@ -148,7 +148,7 @@ async function openHere(
     counts: createMemoryAttemptCounts(),
     registry,
     redis: undefined,
-    probes: { postgres: probe },
+    probes: { postgres: accounts.probe },
     close: closeBoth,
   }
 }
@@ -170,12 +170,10 @@ export function postgresStores(address: PostgresAddress, log: StoreLog) {
       ...preparePlaceStatements(database),
     }),
   })
-  const accounts = createAccounts(postgres)
   return {
-    accounts,
+    accounts: createAccounts(postgres),
     serviceClients: createServiceClientRows(postgres),
     places: createLoginPlaces(postgres),
-    probe: accounts.probe,
     close: postgres.close,
   }
 }
@@ -204,7 +202,7 @@ async function restore(registry: SessionRegistry, accounts: Accounts): Promise<v
   for (const held of await accounts.liveSessions()) await joinState(registry, held, Date.now())
 }
 
-interface Waiting extends Manner {
+interface Waiting extends Pick<Manner, 'waitMs'> {
   store: string
   log: StoreLog
   signal?: AbortSignal
