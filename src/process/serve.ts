@@ -34,6 +34,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const closeAll = async () => {
     for (const close of opened.reverse()) await close()
   }
+  const sayClosing = (reason: string) => log.info(`${reason}: closing`)
   // Before listening: process 1 of a container ignores signals for which it has no handler.
   const { close } = closeWithGrace(
     {
@@ -43,7 +44,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     },
     async ({ err, signal }) => {
       if (err) log.fatal({ err }, 'unexpected error: closing')
-      if (signal) log.info(`${signal}: closing`)
+      if (signal) sayClosing(signal)
       await closeAll()
       if (signal === 'SIGHUP') endBy(signal)
     },
@@ -54,7 +55,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     reopenLog()
   }
   const stop = (reason: string) => {
-    log.info(`${reason}: closing`)
+    sayClosing(reason)
     void close()
   }
   if (cluster.isWorker) obeySupervisor({ stop: () => stop('told to stop'), hangUp })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
-import { onStop } from './signals.js'
+import { onStop, STOPS } from './signals.js'
 
 /** How often a worker reports that its event loop turns, in milliseconds. */
 const BEAT_MS = 1000
@@ -44,18 +44,19 @@ export async function supervise({ processes, shutdownSeconds, log }: Needs): Pro
   process.on('SIGHUP', () => {
     for (const worker of heard.keys()) if (worker.isConnected()) worker.send(HANG_UP)
   })
+  const sayClosing = (reason: string) => log.info(`${reason}: closing ${heard.size} processes`)
   const delay = (shutdownSeconds + 1) * 1000
   const { close } = closeWithGrace(
-    { delay, logger: false, skip: ['SIGINT', 'SIGTERM', 'SIGHUP'] },
+    { delay, logger: false, skip: [...STOPS, 'SIGHUP'] },
     async ({ err, signal }) => {
       if (err) log.fatal({ err }, 'unexpected error: closing')
-      if (signal) log.info(`${signal}: closing ${heard.size} processes`)
+      if (signal) sayClosing(signal)
       closing = true
       await Promise.all([...heard.keys()].map(end))
     },
   )
   onStop((signal) => {
-    log.info(`${signal}: closing ${heard.size} processes`)
+    sayClosing(signal)
     void close()
   })
 
