@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { environmentOf, startBackends } from '../helper.js'
+import { refusedAtOnce } from '../support/refused-at-once.js'
 import { startRedis } from '../support/servers.js'
-import { type Exit, runCli, startService, temporaryDirectory } from '../support/service-process.js'
+import { runCli, startService, temporaryDirectory } from '../support/service-process.js'
 import { startPostgresWithPasswords } from '../support/topologies.js'
 
 const backends = await startBackends(t)
@@ -193,15 +194,6 @@ t.test('migrate', async (t) => {
     t.equal((await fetch(`${service.url}/readyz`)).status, 200)
   })
 })
-
-/** Exit 1 with one line for the operator, without waiting for what waiting does not cure. */
-function refusedAtOnce(t: Test, exit: Exit | undefined, why: RegExp): void {
-  const { code, stdout, stderr } = exit ?? { code: null, stdout: '', stderr: '' }
-  t.equal(code, 1)
-  t.match(stderr, /^auth-service: [^\n]+\n$/)
-  t.match(stderr, why)
-  t.notMatch(stdout, 'waiting for')
-}
 
 /** The URL of a database without any table. */
 async function emptyDatabase(t: Test): Promise<string> {

@@ -4,8 +4,9 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { environmentOf, logIn, MOBILE, send, startBackends, userInserter } from '../helper.js'
 import { createAuthority } from '../support/certificates.js'
+import { refusedAtOnce } from '../support/refused-at-once.js'
 import { startRedis, until } from '../support/servers.js'
-import { type Exit, runCli, spawnCli, startService } from '../support/service-process.js'
+import { runCli, spawnCli, startService } from '../support/service-process.js'
 import {
   startCluster,
   startPgBouncer,
@@ -16,14 +17,6 @@ import {
 const backends = await startBackends(t)
 await userInserter(backends.sql)({ mobile: MOBILE })
 const env = environmentOf(backends)
-
-/** Exit 1 with one line for the operator, without waiting for what waiting does not cure. */
-function refusedAtOnce(t: Test, { code, stdout, stderr }: Exit, why: RegExp): void {
-  t.equal(code, 1)
-  t.match(stderr, /^auth-service: [^\n]+\n$/)
-  t.match(stderr, why)
-  t.notMatch(stdout, 'waiting for')
-}
 
 async function serves(t: Test, more: NodeJS.ProcessEnv) {
   const { url } = await startService(t, { env: { ...env, ...more } })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { closeRedis, createRedis, reachRedis } from '../../src/stores/redis/redis.js'
 import { createRedisSessionRegistry } from '../../src/stores/redis/session-registry.js'
 import type { SessionRegistry } from '../../src/stores/session-registry.js'
 import { startProxy } from '../faults/proxy.js'
 import { silent } from '../helper.js'
+import { connectToRedis } from '../support/redis-connections.js'
 import { startRedis, until } from '../support/servers.js'
 
 const TOMORROW = Date.now() + 86_400_000
@@ -35,20 +35,9 @@ t.test('a demoted Redis is left for the new master by the connection for reading
 async function startDemoted(t: Test) {
   const [first, second] = await Promise.all([startRedis(), startRedis()])
   const proxy = await startProxy(first.port)
-  const address = {
-    mode: 'single' as const,
-    servers: [{ host: '127.0.0.1', port: proxy.port }],
-    sentinel: undefined,
-    username: undefined,
-    password: undefined,
-    database: 0,
-    tls: undefined,
-  }
-  const redis = createRedis(address)
-  await reachRedis(redis, address)
+  const redis = await connectToRedis(t, proxy.port)
   const admins = { first: new Redis(first.url), second: new Redis(second.url) }
   t.teardown(async () => {
-    await closeRedis(redis)
     for (const admin of Object.values(admins)) admin.disconnect()
     proxy.close()
     await Promise.all([first.stop(), second.stop()])

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import t, { type Test } from 'tap'
 import { createLender } from '../../src/stores/postgres/connections.js'
-import { closeRedis, createRedis, reachRedis } from '../../src/stores/redis/redis.js'
 import { createRedisSessionRegistry } from '../../src/stores/redis/session-registry.js'
 import { postgresStores } from '../../src/stores/stores.js'
 import { startProxy } from '../faults/proxy.js'
 import { silent, startBackends, userInserter } from '../helper.js'
+import { connectToRedis } from '../support/redis-connections.js'
 import { startRedis, until } from '../support/servers.js'
 
 /** Until answers have to be right again, in milliseconds. */
@@ -41,19 +41,8 @@ t.test('right again within a second after a firewall forgot all idle connections
   t.test('to Redis, for checks and for logins', async (t) => {
     const server = await startRedis()
     const proxy = await startProxy(server.port)
-    const address = {
-      mode: 'single' as const,
-      servers: [{ host: '127.0.0.1', port: proxy.port }],
-      sentinel: undefined,
-      username: undefined,
-      password: undefined,
-      database: 0,
-      tls: undefined,
-    }
-    const redis = createRedis(address)
-    await reachRedis(redis, address)
+    const redis = await connectToRedis(t, proxy.port)
     t.teardown(async () => {
-      await closeRedis(redis)
       proxy.close()
       await server.stop()
     })

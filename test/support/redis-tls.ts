@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import { type Backends, environmentOf, logIn, MOBILE, send, startBackends, userInserter } from '../helper.js'
 import { type Certificate, createAuthority } from './certificates.js'
 import { isNothingButTls, type Recorder } from './recorder.js'
+import { refusedAtOnce as refusedByService } from './refused-at-once.js'
 import { type Exit, runCli, startService } from './service-process.js'
 
 /** The password of the tests' Redis, which must never be sent in the clear. */
@@ -67,11 +68,9 @@ function text(heard: Buffer[]): string {
   return Buffer.concat(heard).toString('latin1')
 }
 
-/** Exit 1 with one line for the operator, without waiting for what waiting does not cure. */
-export function refusedAtOnce(t: Test, { code, stdout, stderr }: Exit, why: RegExp): void {
-  t.equal(code, 1)
-  t.match(stderr, /^auth-service: Redis refuses: [^\n]+\n$/)
-  t.match(stderr, why)
-  t.notMatch(stdout, 'waiting for')
-  t.notMatch(stdout + stderr, REDIS_PASSWORD)
+/** The same as for every store, of Redis, and without its password. */
+export function refusedAtOnce(t: Test, exit: Exit, why: RegExp): void {
+  refusedByService(t, exit, why)
+  t.match(exit.stderr, /^auth-service: Redis refuses: /)
+  t.notMatch(exit.stdout + exit.stderr, REDIS_PASSWORD)
 }
