@@ -1,7 +1,7 @@
 /**
  * `npx tsx bench/store-round-trips.ts`: what one batch of a check costs this process, in
- * microseconds of a core: asking each store about 31 users, and both. PING is the least that a round
- * trip of ioredis costs. docs/performance.md reckons with it.
+ * microseconds of a core: asking each store about 31 users, and both. PING is the least that a
+ * round trip of ioredis costs. docs/performance.md reckons with it.
  */
 import { loadConfig } from '../src/config/config.js'
 import { createRedis, reachRedis } from '../src/stores/redis/redis.js'

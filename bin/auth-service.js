@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 
 const BUNDLE = new URL('../dist/auth-service.js', import.meta.url)
 
-/** Shorter than the time in which the service takes two signals for one (src/process/signals.ts). */
+/** Shorter than the time in which two signals are taken for one (src/process/signals.ts). */
 const WATCH_EVERY_MS = 250
 
 if (existsSync(BUNDLE)) {
@@ -15,7 +15,7 @@ if (existsSync(BUNDLE)) {
   process.exitCode = 1
 }
 
-/** npx sends SIGTERM only to the shell that it starts, and that shell ends without passing it on. */
+/** npx sends SIGTERM only to the shell that it starts, which ends without passing it on. */
 function endWithParent() {
   const parent = process.ppid
   const watch = setInterval(() => {

@@ -170,8 +170,8 @@ function isEmbedded(settings: Pick<Partial<Environment>, 'DATABASE_URL' | 'REDIS
 }
 
 /**
- * Deletes the variables of libpq, which the driver would read where DATABASE_URL says nothing. Those
- * of somebody's shell would redirect or stop even the embedded PostgreSQL.
+ * Deletes the variables of libpq, which the driver would read where DATABASE_URL says nothing.
+ * Those of somebody's shell would redirect or stop even the embedded PostgreSQL.
  */
 function hideDriverVariables(environment: NodeJS.ProcessEnv): void {
   for (const name of Object.keys(environment)) if (/^PG[A-Z_]+$/.test(name)) delete environment[name]

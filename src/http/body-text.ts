@@ -21,7 +21,7 @@ export function jsonText(request: Headers, bytes: Uint8Array): string {
   return text
 }
 
-/** The refusal of a text that the JSON parser refuses: most is no JSON, some poisons a prototype. */
+/** The refusal of a text that the JSON parser refuses: no JSON, or it poisons a prototype. */
 export function notParsed(text: string): Refusal {
   try {
     JSON.parse(text)

@@ -18,7 +18,7 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
       reply.header('cache-control', FILE_OF_LIBRARY.test(url) ? 'public, max-age=86400' : 'no-cache')
       return typeof payload === 'string' ? payload.replace('<head>', `<head>${VIEWPORT}`) : payload
     })
-    // After the hook above, which changes the text. gzip only: it is fast enough to compress each time.
+    // After the hook above, which changes the text. gzip only: it is fast enough each time.
     await scope.register(compress, { encodings: ['gzip'] })
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
@@ -46,18 +46,18 @@ const FILE_OF_LIBRARY = /\/static\/(?:swagger-ui[\w.-]*|index\.css|favicon[\w.-]
 
 /**
  * Runs in the page for every request of Swagger UI. A 401 must carry `WWW-Authenticate: Basic` (RFC
- * 9110 §15.5.2), for which a browser prompts and lets the page wait. It never prompts for a request
- * that omits credentials (Fetch standard, HTTP-network-or-cache fetch), and so the answers stay the
- * same for everybody. The credentials of Swagger UI are a header of its own, which is still sent.
- * The document itself may be behind a proxy's cookie.
+ * 9110 §15.5.2), for which a browser prompts and lets the page wait. It never prompts for a
+ * request that omits credentials (Fetch standard, HTTP-network-or-cache fetch), and so the answers
+ * stay the same for everybody. The credentials of Swagger UI are a header of its own, which is
+ * still sent. The document itself may be behind a proxy's cookie.
  */
 function withoutPrompt(request: { loadSpec?: boolean }) {
   return request.loadSpec ? request : Object.assign(request, { credentials: 'omit' })
 }
 
 /**
- * Runs in the page. Every form of the dialogue takes the focus in turn, so that it opens scrolled to
- * the last one: the token comes first.
+ * Runs in the page. Every form of the dialogue takes the focus in turn, so that it opens scrolled
+ * to the last one: the token comes first.
  */
 const SHOW_FIRST_CREDENTIAL = `document.addEventListener('click', ({ target }) => {
   if (!target.closest('.authorize, .authorization__btn') || target.closest('.modal-ux')) return

@@ -1,6 +1,6 @@
 /**
- * How long events are gathered for a first line, in milliseconds. No answer takes longer, so a burst
- * of requests is one line.
+ * How long events are gathered for a first line, in milliseconds. No answer takes longer, so a
+ * burst of requests is one line.
  */
 const GATHER_MS = 2000
 

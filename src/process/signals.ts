@@ -12,12 +12,14 @@ export function endBy(signal: 'SIGHUP'): void {
 }
 
 /**
- * A signal that follows the first one within this time, in milliseconds, is the same one: a terminal
- * sends SIGINT to npm and to this process, and npm passes it on. So does systemd with SIGTERM.
+ * A signal that follows the first one within this time, in milliseconds, is the same one: a
+ * terminal sends SIGINT to npm and to this process, and npm passes it on. So does systemd with
+ * SIGTERM.
  */
 const SAME_SIGNAL_MS = 1000
 
-const STOPS = ['SIGINT', 'SIGTERM'] as const
+/** The signals that {@link onStop} handles. */
+export const STOPS = ['SIGINT', 'SIGTERM'] as const
 
 /** Signals that onStop or a supervisor handles, or that do not close the service. */
 export function signalsHandledElsewhere(config: Config): ('SIGINT' | 'SIGTERM' | 'SIGHUP')[] {

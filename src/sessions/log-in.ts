@@ -96,7 +96,7 @@ export function createLogin(
     const giveRoomBack = passwords.keepRoom(claimant)
     try {
       const account = await accounts.findByMobile(claimant.account)
-      // A disabled account has no right password: the time of the answer must not reveal its status.
+      // A disabled account has no right password: the answer's time must not reveal its status.
       const hash = account && isActive(account) ? account.passwordHash : undefined
       return {
         account,

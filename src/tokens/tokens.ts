@@ -66,7 +66,7 @@ const MAX_TOKEN_LENGTH = 2048
 /** Number of verified tokens that are remembered, at about a kilobyte each. */
 const REMEMBERED_TOKENS = 10_000
 
-/** Length of the end of a token by which it is looked up: to hash all of it costs more than that. */
+/** Length of the end by which a token is looked up: hashing all of it costs more. */
 const COMPARED_FIRST = 12
 
 /** The content of a genuine token. */
@@ -103,8 +103,8 @@ export type Tokens = ReturnType<typeof createTokens>
  * ago.
  */
 export function createTokens({ jwt, keys, issuer, audience }: Needs) {
-  // By the end of the text, it holds what the text says. Whether the session lives, the token has expired or its key is in the
-  // ring is checked each time.
+  // By the end of the text, it holds what the text says. Whether the session lives, the token has
+  // expired or its key is in the ring is checked each time.
   const remembered = new LRUCache<string, Remembered>({ max: REMEMBERED_TOKENS })
 
   /** What a token must have besides its signature. */

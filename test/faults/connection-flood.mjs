@@ -1,7 +1,7 @@
 /**
- * `node connection-flood.mjs PORT`: opens 12,000 connections and keeps them, in a process of its own:
- * the kernel may take many seconds for that, and the other clients must not wait meanwhile. Prints
- * how many were closed again.
+ * `node connection-flood.mjs PORT`: opens 12,000 connections and keeps them. It is a process of its
+ * own, because the kernel may take many seconds for that, and the other clients must not wait
+ * meanwhile. Prints how many were closed again.
  */
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -9,7 +9,7 @@ import { spawnProgram, temporaryDirectory } from '../support/service-process.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** How long after SIGTERM the port may be in use, in milliseconds: an idle service closes at once. */
+/** How long the port may be in use after SIGTERM, in milliseconds. */
 const STOP_LIMIT_MS = 5000
 
 t.test('npx, exit 1 with what to do before the build, and the command after it', async (t) => {

@@ -37,8 +37,8 @@ export function isPostgresUrl(text: string): boolean {
 }
 
 /**
- * Checks the parameters of a well-formed URL, and the TLS files that they name. Otherwise the driver
- * would ignore them, or fail at every connection.
+ * Checks the parameters of a well-formed URL, and the TLS files that they name. Otherwise the
+ * driver would ignore them, or fail at every connection.
  */
 export function checkPostgresParameters(text: string, complain: Complain): void {
   const parameters = parseStoreUrl(text)?.parameters ?? new URLSearchParams()

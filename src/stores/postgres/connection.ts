@@ -21,8 +21,8 @@ export interface ConnectionSettings {
 export type Connection = ReturnType<typeof openConnection>
 
 /**
- * How a firewall is kept from forgetting an idle connection, and a dead peer found: after this many
- * milliseconds without traffic the kernel sends a probe. It gives up after ten more, a second apart.
+ * TCP keepalive: after this many milliseconds without traffic the kernel sends a probe, and gives
+ * up after ten more, a second apart. A firewall does not forget the connection meanwhile.
  */
 const KEPT_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }
 

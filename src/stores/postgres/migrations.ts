@@ -16,7 +16,7 @@ const MIGRATIONS = { migrationsFolder: fileURLToPath(new URL('drizzle', PACKAGE_
 /** The table of the migrations that were applied, beside the tables that they make. */
 const JOURNAL = 'auth_service_migration'
 
-/** The journal of drizzle, which this service used before it had its own. Others may use it, too. */
+/** The journal of drizzle, which this service used before it had its own. Others may use it. */
 const SHARED_JOURNAL = 'drizzle.__drizzle_migrations'
 
 /**
@@ -140,7 +140,7 @@ async function requireGrants(sql: Sql): Promise<void> {
 /**
  * Explains what PostgreSQL refuses.
  *
- * @throws OperatorError where that needs another role or another setting, otherwise the error itself
+ * @throws OperatorError where that needs another role, otherwise the error itself
  */
 function explainRefusal(error: Error): never {
   if (error instanceof RefusedByPostgres && error.code === '42501') throw missingRights(error.message)
